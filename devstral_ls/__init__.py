@@ -1,0 +1,1 @@
+"""A language server that brings a local code model to any editor."""

@@ -1,0 +1,60 @@
+"""Every error that devstral-ls raises on purpose, drawn as a tree.
+
+    DevstralError
+    ├── UsageError            an argument or a file given by the user is wrong: exit code 2
+    ├── BundleError           a model folder cannot be used
+    │   ├── BundleMissing     there is no such folder, or no manifest in it
+    │   ├── BundleDamaged     truncated, tampered with, or not plain files
+    │   └── BundleTooNew      written by a newer devstral-ls
+    ├── BackendError          the runtime refused to load or run a model
+    ├── PromptError           this model has no such prompt format
+    ├── CheckerFailed         a checker was late, crashed or answered garbage
+    ├── Cancelled             the work was cancelled by its owner
+    └── EngineClosed          the engine was asked for work after it was closed
+
+Messages are one line: what happened, with which value, and what to do.
+"""
+
+
+class DevstralError(Exception):
+    """The root: catching it catches all of ours and nothing else."""
+
+
+class UsageError(DevstralError):
+    """An argument or a file given by the user is wrong."""
+
+
+class BundleError(DevstralError):
+    """A model folder cannot be used."""
+
+
+class BundleMissing(BundleError):
+    """There is no such folder, or no manifest in it."""
+
+
+class BundleDamaged(BundleError):
+    """A file of the bundle is missing, truncated, tampered with or not a plain file."""
+
+
+class BundleTooNew(BundleError):
+    """The bundle was written by a newer devstral-ls."""
+
+
+class BackendError(DevstralError):
+    """The runtime refused to load or run a model."""
+
+
+class PromptError(DevstralError):
+    """The model has no prompt format for this kind of request."""
+
+
+class CheckerFailed(DevstralError):
+    """A checker was late, crashed or answered garbage, so nothing is proven."""
+
+
+class Cancelled(DevstralError):
+    """The work was cancelled by its owner."""
+
+
+class EngineClosed(DevstralError):
+    """The engine was asked for work after it was closed."""
