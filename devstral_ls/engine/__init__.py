@@ -1,0 +1,124 @@
+"""Prompt text in, completions out: the face of the room.
+
+What it returns is imported when it is asked for, so that importing the room costs the start-up nothing.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from devstral_ls.engine.manifest import TOKENIZER_NAME, Manifest, inspect_bundle, verify_bundle, verify_file
+from devstral_ls.errors import BackendError
+
+if TYPE_CHECKING:
+    from devstral_ls.engine.backends import Backend
+    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.tokenizer import Tokenizer
+
+EMBEDDED_NAME = "embedded"
+MODEL_VARIABLE = "DEVSTRAL_LS_MODEL"
+_EMBEDDED = Path(__file__).parent.parent / "embedded"
+
+
+def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, speculates: bool = True) -> "Engine":
+    """An engine on the model in this folder.
+
+    Wrong names, sizes and links are refused at once; contents are verified and loaded in the engine's own
+    thread, and what is wrong there is raised by the first request.
+    """
+    # Start-up: these import numpy and the tokenizer.
+    from devstral_ls.engine.engine import Engine, ModelFacts, choose_threads  # noqa: PLC0415
+    from devstral_ls.engine.speculation import Speculation  # noqa: PLC0415
+    from devstral_ls.engine.tokenizer import Tokenizer  # noqa: PLC0415
+
+    installed = folder == _EMBEDDED
+    manifest = inspect_bundle(folder, installed=installed)
+    n_threads = choose_threads(n_threads)
+
+    def open_tokenizer() -> "Tokenizer":
+        verify_file(folder, manifest, TOKENIZER_NAME)  # tokens are counted before the whole folder is verified
+        return Tokenizer.open(folder / TOKENIZER_NAME)
+
+    def open_backend() -> "Backend":
+        verify_bundle(folder, installed=installed)
+        runtime = load_runtime()
+        backend: Backend = runtime.open_backend(folder, manifest, provider=provider, n_threads=n_threads)
+        return backend
+
+    facts = ModelFacts(
+        name=manifest.name,
+        window_tokens=manifest.window_tokens,
+        kv_bytes_per_token=manifest.kv_bytes_per_token,
+        bos_token_id=manifest.bos_token_id,
+        end_tokens=frozenset(manifest.eos_token_ids),
+        infill_format=manifest.prompt_formats.get("infill"),
+        match_ladder=manifest.match_ladder,
+    )
+    shown = _shown(folder, manifest, provider, n_threads)
+    return Engine(
+        facts,
+        open_tokenizer,
+        open_backend,
+        shown=shown,
+        speculation=Speculation() if speculates else None,
+    )
+
+
+def load_runtime() -> ModuleType:
+    """The ONNX Runtime backend; importing it takes a quarter of a second."""
+    try:
+        from devstral_ls.engine.backends import ort  # noqa: PLC0415 - start-up, and an extra
+    except ModuleNotFoundError as error:
+        if error.name != "onnxruntime":
+            raise
+        raise BackendError("no ONNX Runtime is installed; run `pip install devstral-ls[cpu]`, or [cuda]") from error
+    return ort
+
+
+def scripted_engine(said: Mapping[str, str]) -> "Engine":
+    """An engine without a model: behind the last place where a key of `said` stands, it says the value."""
+    from devstral_ls.engine.backends import scripted  # noqa: PLC0415 - start-up
+
+    return scripted.open_engine(scripted.answers(said))
+
+
+def embedded_bundle() -> Path:
+    """The model that comes with the package, or the one that the environment names instead."""
+    named = os.environ.get(MODEL_VARIABLE)
+    return Path(named) if named else _EMBEDDED
+
+
+def resolve_bundle(name_or_folder: str) -> Path:
+    """The folder of a model, by its name in the user's store or by its path; empty means the default one."""
+    if not name_or_folder:
+        return _default_bundle()
+    if name_or_folder == EMBEDDED_NAME:
+        return embedded_bundle()
+    from devstral_ls.engine.bundles import is_bundle, user_store  # noqa: PLC0415 - start-up
+
+    folder = Path(name_or_folder).expanduser()
+    return folder if len(folder.parts) > 1 or is_bundle(folder) else user_store().find(name_or_folder)
+
+
+def _default_bundle() -> Path:
+    """What the environment names, else what `model use` chose, else the embedded one."""
+    from devstral_ls.engine.bundles import user_store  # noqa: PLC0415 - start-up
+
+    store = user_store()
+    chosen = None if MODEL_VARIABLE in os.environ else store.default()
+    return store.find(chosen) if chosen else embedded_bundle()
+
+
+def _shown(folder: Path, manifest: Manifest, provider: str, n_threads: int) -> dict[str, object]:
+    return {
+        "folder": str(folder),
+        "architecture": manifest.architecture,
+        "precision": manifest.precision,
+        "n_parameters": manifest.n_parameters,
+        "n_active_parameters": manifest.n_active_parameters,
+        "capabilities": manifest.capabilities,
+        "provider": provider,
+        "n_threads": n_threads,
+    }

@@ -1,0 +1,213 @@
+"""ONNX Runtime as a backend: one static key-value buffer a cache, bound as past and present."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.backends import KVCache
+from devstral_ls.engine.manifest import GRAPH_NAME, Manifest
+from devstral_ls.errors import BackendError, Cancelled
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
+KV_DTYPES = {"float32": np.float32, "float16": np.float16, "int8": np.int8}
+
+# Bindings are kept for the chunk lengths that come again and again.
+BINDINGS_LIMIT = 16
+
+# ONNX Runtime's exceptions share no base class of their own, and bound runs raise the plain RuntimeError.
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError,
+    *(error for error in vars(ort_errors).values() if isinstance(error, type) and issubclass(error, Exception)),
+)
+
+
+def open_backend(folder: Path, manifest: Manifest, *, provider: str, n_threads: int) -> "OrtBackend":
+    """Load the graph of a bundle on exactly the provider that was asked for."""
+    name = _provider(provider)
+    options = _session_options(n_threads)
+    providers = [name] if provider == "cpu" else [name, PROVIDERS["cpu"]]
+    try:
+        session = ort.InferenceSession(str(folder / GRAPH_NAME), options, providers=providers)
+    except _ORT_ERRORS as error:
+        raise BackendError(f"ONNX Runtime cannot load {folder.name} on {provider}: {_first_line(error)}") from error
+    if session.get_providers()[0] != name:
+        raise BackendError(f"ONNX Runtime fell back from {provider} to {session.get_providers()[0]}; choose cpu")
+    return OrtBackend(session, manifest, device="cuda" if provider == "cuda" else "cpu")
+
+
+class OrtCache:
+    """The buffers of one sequence. Memory is taken page by page as positions are written."""
+
+    __slots__ = ("_bytes_per_token", "bindings", "capacity_tokens", "high_water_tokens", "layers")
+
+    def __init__(self, manifest: Manifest, capacity_tokens: int, device: str) -> None:
+        shape = (1, manifest.n_kv_heads, capacity_tokens, manifest.head_dim)
+        dtype = KV_DTYPES[manifest.kv_dtype]
+        self.capacity_tokens = capacity_tokens
+        self.high_water_tokens = 0
+        self._bytes_per_token = manifest.kv_bytes_per_token
+        self.layers = {
+            f"{layer}.{part}": _buffer(shape, dtype, device)
+            for layer in range(manifest.n_layers)
+            for part in ("key", "value")
+        }
+        self.bindings: dict[tuple[int, int], _Binding] = {}
+
+    @property
+    def size_bytes(self) -> int:
+        return self.high_water_tokens * self._bytes_per_token
+
+
+class OrtBackend:
+    """A session and the shape of its model."""
+
+    def __init__(self, session: ort.InferenceSession, manifest: Manifest, device: str) -> None:
+        self._session = session
+        self._manifest = manifest
+        self._device = device
+        self._rows: dict[int, NDArray[np.float32]] = {}  # by number of rows; all caches share them
+
+    @property
+    def vocab_size(self) -> int:
+        return self._manifest.vocab_size
+
+    @property
+    def window_tokens(self) -> int:
+        return self._manifest.window_tokens
+
+    def new_cache(self, capacity_tokens: int) -> OrtCache:
+        """Buffers for so many tokens, taken lazily on the CPU."""
+        return OrtCache(self._manifest, capacity_tokens, self._device)
+
+    def logits(
+        self, cache: KVCache, tokens: NDArray[np.int64], *, n_past: int, n_logits: int, cancel: CancelToken
+    ) -> NDArray[np.float32]:
+        """See `Backend.logits`."""
+        assert isinstance(cache, OrtCache)
+        n_tokens = len(tokens)
+        assert 0 < n_logits <= n_tokens
+        assert n_past + n_tokens <= cache.capacity_tokens
+        binding = self._binding(cache, n_tokens, n_logits)
+        binding.fill(tokens, n_past)
+        self._run(binding, cancel)
+        cache.high_water_tokens = max(cache.high_water_tokens, n_past + n_tokens)
+        return binding.logits
+
+    def copy(self, source: KVCache, target: KVCache, n_tokens: int) -> None:
+        """See `Backend.copy`."""
+        assert isinstance(source, OrtCache)
+        assert isinstance(target, OrtCache)
+        for name, buffer in source.layers.items():
+            _copy(buffer, target.layers[name], n_tokens)
+        target.high_water_tokens = max(target.high_water_tokens, n_tokens)
+
+    def close(self) -> None:
+        del self._session
+
+    def _binding(self, cache: OrtCache, n_tokens: int, n_logits: int) -> "_Binding":
+        binding = cache.bindings.get((n_tokens, n_logits))
+        if binding is None:
+            if BINDINGS_LIMIT <= len(cache.bindings):
+                cache.bindings.clear()
+            binding = _Binding(self._session, cache, n_tokens, self._logits_buffer(n_logits))
+            cache.bindings[n_tokens, n_logits] = binding
+        return binding
+
+    def _logits_buffer(self, n_logits: int) -> NDArray[np.float32]:
+        if n_logits not in self._rows:
+            if BINDINGS_LIMIT <= len(self._rows):
+                self._rows.clear()
+            self._rows[n_logits] = np.empty((n_logits, self.vocab_size), np.float32)
+        return self._rows[n_logits]
+
+    def _run(self, binding: "_Binding", cancel: CancelToken) -> None:
+        cancel.raise_if_cancelled()
+        options = ort.RunOptions()  # one that was terminated stays dead, so each run has its own
+        options.log_severity_level = 4  # a terminated run is not an error
+
+        def terminate() -> None:
+            options.terminate = True
+
+        forget = cancel.on_cancel(terminate)
+        try:
+            self._session.run_with_iobinding(binding.io, options)
+        except _ORT_ERRORS as error:
+            if cancel.is_cancelled:
+                raise Cancelled(cancel.reason) from error
+            raise BackendError(f"ONNX Runtime failed: {_first_line(error)}") from error
+        finally:
+            forget()
+
+
+class _Binding:
+    """Inputs and outputs of one shape, bound once; a run only fills the arrays."""
+
+    __slots__ = ("_seqlens", "_tokens", "_total", "io", "logits")
+
+    def __init__(
+        self, session: ort.InferenceSession, cache: OrtCache, n_tokens: int, logits: NDArray[np.float32]
+    ) -> None:
+        self._tokens = np.zeros((1, n_tokens), np.int64)
+        self._seqlens = np.zeros(1, np.int32)
+        self._total = np.zeros((), np.int32)
+        self.logits = logits  # [n_logits, vocab]
+        self.io = session.io_binding()
+        self._bind("input_ids", self._tokens)
+        self._bind("seqlens_k", self._seqlens)
+        self._bind("total_sequence_length", self._total)
+        self._bind("logits_from", np.array([n_tokens - len(logits)], np.int64))
+        for name, buffer in cache.layers.items():
+            self.io.bind_ortvalue_input(f"past_key_values.{name}", buffer)
+            self.io.bind_ortvalue_output(f"present.{name}", buffer)
+        self.io.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(self.logits[None]))
+
+    def fill(self, tokens: NDArray[np.int64], n_past: int) -> None:
+        """Say what runs next."""
+        self._tokens[0] = tokens
+        self._total[()] = n_past + len(tokens)
+        self._seqlens[0] = n_past + len(tokens) - 1
+
+    def _bind(self, name: str, array: NDArray[Any]) -> None:
+        self.io.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
+
+
+def _provider(provider: str) -> str:
+    name = PROVIDERS.get(provider)
+    if name is None:
+        raise BackendError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
+    if name not in ort.get_available_providers():
+        raise BackendError(f"this onnxruntime has no {name}; install devstral-ls[{provider}] or choose cpu")
+    return name
+
+
+def _session_options(n_threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads spin inside a run, where waking them would cost a third of decode, and sleep after it.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def _buffer(shape: tuple[int, ...], dtype: type, device: str) -> ort.OrtValue:
+    if device == "cpu":
+        return ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype))
+    return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, device, 0)
+
+
+def _copy(source: ort.OrtValue, target: ort.OrtValue, n_tokens: int) -> None:
+    """Positions [0, n_tokens) of [1, heads, capacity, head_dim]."""
+    if source.device_name() == "cpu":
+        target.numpy()[:, :, :n_tokens] = source.numpy()[:, :, :n_tokens]
+    else:
+        target.update_inplace(source.numpy())
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,320 @@
+"""One request from prompt to completions, as a generator of steps: between two steps others may run."""
+
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.adoption import Flight, Flights, is_adoptable
+from devstral_ls.engine.backends import Backend
+from devstral_ls.engine.candidate import Candidate, Limits
+from devstral_ls.engine.clock import Clock
+from devstral_ls.engine.healing import heal
+from devstral_ls.engine.match_model import PromptIndexes
+from devstral_ls.engine.mixing import Mixer, Mixing
+from devstral_ls.engine.prefix_cache import PrefixCache
+from devstral_ls.engine.prompts import InfillPrompts
+from devstral_ls.engine.request import Completion, FinishReason, Generation, GenerationRequest, Metrics
+from devstral_ls.engine.sampling import Sampler
+from devstral_ls.engine.speculation import Drafter, Speculation
+from devstral_ls.engine.stream import Pace, Row, Stream
+from devstral_ls.engine.tokenizer import Tokenizer, Tokens
+from devstral_ls.errors import Cancelled, PromptError
+
+Steps = Generator[None, None, None]
+
+# At least this share of the window is left to the prompt, whatever the request wants to generate.
+PROMPT_SHARE = 0.5
+# Shorter completions end before a draft has paid for its index.
+MIN_SPECULATED_TOKENS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model and what is built on it."""
+
+    backend: Backend
+    tokenizer: Tokenizer
+    prompts: InfillPrompts | None  # None: not a fill-in-the-middle model
+    end_tokens: frozenset[int]
+    caches: PrefixCache
+    pace: Pace
+    speculation: Speculation | None  # None: off
+    flights: Flights
+    indexes: PromptIndexes
+    mixing: Mixing | None = None  # None: the network speaks alone
+
+    @property
+    def n_words(self) -> int:
+        """How many tokens mean something: many models pad their vocabulary beyond the tokenizer's."""
+        return max(len(self.tokenizer.pieces), 1 + max(self.end_tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a completion begins: a prompt, what was typed behind it, and what was said before by an older request."""
+
+    tokens: Tokens
+    typed: bytes = b""
+    said: tuple[tuple[int, float], ...] = ()
+    n_covered: int = 0  # tokens of `said` that spell nothing but `typed`
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Where the model was torn: after so many tokens of the best candidate it might have said another."""
+
+    n_before: int
+    token: int
+    logprob: float
+
+
+class Decoding:
+    """One request at work: drive `steps` to the end, or not, then take `generation`."""
+
+    def __init__(
+        self,
+        model: Model,
+        request: GenerationRequest,
+        *,
+        cancel: CancelToken,
+        outdated: CancelToken,
+        clock: Clock,
+        number: int,
+    ) -> None:
+        self._model = model
+        self._request = request
+        self._cancel = cancel
+        self._outdated = outdated
+        self._clock = clock
+        self._number = number
+        self._candidates: list[Candidate] = []
+        self._branches: list[Branch] = []
+        self._start = Start(np.empty(0, np.int64))
+        self._n_reused = self._n_prefilled = self._n_drafted = self._n_accepted = 0
+        self._mixer: Mixer | None = None
+        self._ended: FinishReason | None = None
+
+    def steps(self) -> Steps:
+        """Work until done, cancelled or late."""
+        self._clock.start()
+        with closing(self._work()) as work:
+            try:
+                for _ in work:
+                    yield
+                    if self._is_over():
+                        break
+            except Cancelled:
+                self._is_over()
+        self._remember()
+
+    def generation(self) -> Generation:
+        """What there is by now."""
+        self._clock.end()
+        otherwise = self._ended or FinishReason.CANCELLED
+        begun = [candidate.completion(otherwise) for candidate in self._candidates if candidate.said]
+        ranked = begun[:1] + sorted(begun[1:], key=lambda completion: -completion.mean_logprob)
+        return Generation(tuple(_unlike(ranked)), self._metrics(ranked[0].finish if ranked else otherwise))
+
+    def _work(self) -> Steps:
+        start = self._start = self._adopted() or self._rendered()
+        first = self._candidate()
+        if first.finish is not None:
+            self._n_reused = len(start.tokens) + start.n_covered
+            return
+        tokens = np.concatenate([start.tokens, np.array(first.tokens, np.int64)])
+        with self._opened(tokens) as stream:
+            row = yield from stream.prefill(tokens)
+            self._clock.prefilled()
+            if not self._request.max_tokens:
+                self._ended = FinishReason.LENGTH
+            elif self._request.sampling.temperature <= 0.0:
+                yield from self._greedy(stream, row, first)
+            else:
+                yield from self._sampled(stream, row, first)
+
+    def _adopted(self) -> Start | None:
+        """Where an older request of this document stood, if the user has typed what it was generating."""
+        continued = self._model.flights.continued_by(self._request)
+        if continued is None:
+            return None
+        flight, typed = continued
+        hidden = flight.typed + typed.encode()
+        spoken = (token for token, _ in flight.said if token not in self._model.end_tokens)
+        lengths = accumulate(len(self._model.tokenizer.pieces[token]) for token in spoken)
+        n_covered = sum(length <= len(hidden) for length in lengths)
+        room = self._model.backend.window_tokens - len(flight.tokens) - n_covered
+        if room < self._request.max_tokens:
+            return None  # the prompt has to be cut anew
+        return Start(flight.tokens, hidden, flight.said, n_covered)
+
+    def _rendered(self) -> Start:
+        prompts, window = self._model.prompts, self._model.backend.window_tokens
+        if prompts is None:
+            raise PromptError("this model has no fill-in-the-middle format; choose one that has")
+        limit = max(window - self._request.max_tokens, int(window * PROMPT_SHARE))
+        tokens = prompts.render(self._request.prompt, limit)
+        if not prompts.heals:
+            return Start(tokens)
+        healed = heal(tokens, self._model.tokenizer)
+        return Start(healed.tokens, healed.typed)
+
+    def _remember(self) -> None:
+        """For the next request of this document, which may go on from here."""
+        if self._candidates and self._candidates[0].said and is_adoptable(self._request):
+            best, start = self._candidates[0], self._start
+            flight = Flight(self._request.prompt, start.tokens, start.typed, tuple(best.said), best.uncut)
+            self._model.flights.remember(self._request.key, flight)
+
+    @contextmanager
+    def _opened(self, tokens: Tokens) -> Iterator[Stream]:
+        model = self._model
+        slot = model.caches.lease(tokens)
+        self._n_reused = min(slot.n_tokens, len(tokens) - 1)
+        self._n_prefilled = len(tokens) - self._n_reused
+        drafter = self._prepared(tokens) if self._request.max_tokens else None
+        stream = Stream(model.backend, slot, self._cancel, pace=model.pace, drafter=drafter)
+        try:
+            yield stream
+        finally:
+            model.caches.release(slot)
+            self._n_drafted, self._n_accepted = stream.n_drafted, stream.n_accepted
+
+    def _prepared(self, tokens: Tokens) -> Drafter | None:
+        """Index the prompt for what mixes and drafts from it."""
+        model, request = self._model, self._request
+        others = model.indexes.of_references(request.references, model.tokenizer.encode)
+        if model.mixing is not None:
+            self._mixer = Mixer(model.mixing, [model.indexes.exact(tokens), *others])
+        if model.speculation is None or request.max_tokens < MIN_SPECULATED_TOKENS:
+            return None
+        return model.speculation.drafter([model.indexes.lagging(tokens), *others])
+
+    def _greedy(self, stream: Stream, row: Row, best: Candidate) -> Steps:
+        """The most probable candidate, then others from where it was least sure.
+
+        The cache still holds the best one, so from its end backwards each branch is one rewind away.
+        """
+        sampler = Sampler(self._request.sampling)
+        yield from self._go_on(stream, row, best, sampler)
+        torn = sorted(self._branches, key=lambda branch: -branch.logprob)[: self._request.n_best - 1]
+        for branch in sorted(torn, key=lambda branch: -branch.n_before):
+            other = self._candidate()
+            for token, logprob in best.said[: branch.n_before]:
+                other.add(token, logprob)
+            if other.add(branch.token, branch.logprob):
+                yield
+                stream.rewind(len(self._start.tokens) + branch.n_before)
+                yield from self._go_on(stream, stream.advance(branch.token), other, sampler)
+
+    def _sampled(self, stream: Stream, row: Row, first: Candidate) -> Steps:
+        """Independent draws, each from the end of the prompt."""
+        first_row = row.copy()
+        sampling = self._request.sampling
+        for n in range(self._request.n_best):
+            stream.rewind(len(self._start.tokens))
+            sampler = Sampler(replace(sampling, seed=sampling.seed + n))
+            candidate = self._candidate() if n else first
+            yield from self._go_on(stream, first_row, candidate, sampler)
+
+    def _candidate(self) -> Candidate:
+        """A new one that has said what the start says."""
+        start, window = self._start, self._model.backend.window_tokens
+        room = window - len(start.tokens) - start.n_covered
+        limits = Limits(self._model.end_tokens, min(self._request.max_tokens, room), self._request.stop)
+        pieces = self._model.tokenizer.pieces
+        candidate = Candidate(limits, pieces, typed=start.typed, n_covered=start.n_covered)
+        self._candidates.append(candidate)
+        for token, logprob in start.said:
+            if not candidate.add(token, logprob):
+                break
+        return candidate
+
+    def _go_on(self, stream: Stream, row: Row, candidate: Candidate, sampler: Sampler) -> Steps:
+        """Token after token until a rule ends the candidate."""
+        wants_branches = 1 < self._request.n_best and len(self._candidates) == 1
+        while True:
+            allowed = self._allowed(candidate)
+            if allowed is not None and not len(allowed):
+                candidate.finish = FinishReason.STOPPED
+                return
+            words = row[: self._model.n_words]
+            mixed = words if self._mixer is None else self._mixer.mixed(words, stream.context)
+            token, logprob = sampler.choose(mixed, allowed)
+            if wants_branches and allowed is None:
+                self._branches.append(Branch(len(candidate.tokens), *sampler.runner_up(mixed, token)))
+            goes_on = candidate.add(token, logprob)
+            self._clock.first_token()
+            if not goes_on:
+                return
+            yield
+            row = stream.advance(token)
+
+    def _allowed(self, candidate: Candidate) -> NDArray[np.int64] | None:
+        """The tokens that may come next, or None for all."""
+        if candidate.owed:
+            return self._model.tokenizer.table.leading_to([candidate.owed])
+        if self._request.allowed is None:
+            return None
+        texts = self._request.allowed(candidate.text)
+        return None if texts is None else self._model.tokenizer.table.leading_to(text.encode() for text in texts)
+
+    def _is_over(self) -> bool:
+        """Whether the caller wants no more; remembers why."""
+        if self._cancel.is_cancelled:
+            self._ended = FinishReason.CANCELLED
+        elif self._outdated.is_cancelled:
+            self._ended = FinishReason.SUPERSEDED
+        elif self._request.deadline_ms is not None and self._request.deadline_ms <= self._clock.elapsed_ms():
+            self._ended = FinishReason.DEADLINE
+        return self._ended is not None
+
+    def _metrics(self, finish: FinishReason) -> Metrics:
+        return Metrics(
+            n_prompt_tokens=len(self._start.tokens) + self._start.n_covered,
+            n_reused_tokens=self._n_reused,
+            n_prefilled_tokens=self._n_prefilled,
+            n_generated_tokens=sum(candidate.n_tokens for candidate in self._candidates),
+            queue_ms=self._clock.queue_ms,
+            prefill_ms=self._clock.prefill_ms,
+            first_token_ms=self._clock.first_token_ms,
+            total_ms=self._clock.total_ms,
+            request_number=self._number,
+            priority=self._request.priority,
+            finish=finish,
+            n_drafted_tokens=self._n_drafted,
+            n_accepted_tokens=self._n_accepted,
+            is_adopted=bool(self._start.said),
+        )
+
+
+def unbegun(request: GenerationRequest, clock: Clock, number: int, reason: FinishReason) -> Generation:
+    """The answer to a request that never reached the model."""
+    clock.end()
+    metrics = Metrics(
+        n_prompt_tokens=0,
+        n_reused_tokens=0,
+        n_prefilled_tokens=0,
+        n_generated_tokens=0,
+        queue_ms=clock.total_ms,
+        prefill_ms=0.0,
+        first_token_ms=clock.total_ms,
+        total_ms=clock.total_ms,
+        request_number=number,
+        priority=request.priority,
+        finish=reason,
+    )
+    return Generation((), metrics)
+
+
+def _unlike(completions: list[Completion]) -> Iterator[Completion]:
+    """Each text once, at its best place."""
+    seen: set[str] = set()
+    for completion in completions:
+        if completion.text not in seen:
+            seen.add(completion.text)
+            yield completion

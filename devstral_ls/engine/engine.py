@@ -1,0 +1,174 @@
+"""The engine: prompt text in, completions out, whatever the backend."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.adoption import Flights
+from devstral_ls.engine.backends import Backend
+from devstral_ls.engine.decode import Model
+from devstral_ls.engine.match_model import PromptIndexes
+from devstral_ls.engine.mixing import Ladder, Mixing
+from devstral_ls.engine.prefix_cache import PrefixCache
+from devstral_ls.engine.prompts import InfillPrompts
+from devstral_ls.engine.request import Generation, GenerationRequest, Metrics, Priority
+from devstral_ls.engine.scheduler import Scheduler
+from devstral_ls.engine.speculation import Speculation
+from devstral_ls.engine.stream import Pace
+from devstral_ls.engine.tokenizer import Tokenizer
+from devstral_ls.errors import DevstralError
+
+# What parked caches may take: enough for many places in a small model, and for two long prompts in any.
+CACHE_LIMIT_MIB = 96
+TWO_PROMPTS_TOKENS = 2 * 4096
+RECENT_LIMIT = 256
+# More threads than this wait for memory rather than compute.
+MAX_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What the engine must know of a model beside its graph."""
+
+    name: str
+    window_tokens: int
+    kv_bytes_per_token: int
+    bos_token_id: int | None
+    end_tokens: frozenset[int]
+    infill_format: str | None
+    match_ladder: Ladder = ()
+
+
+class Engine:
+    """Takes requests from any thread; one worker thread of its own loads and runs the model."""
+
+    def __init__(
+        self,
+        facts: ModelFacts,
+        open_tokenizer: Callable[[], Tokenizer],
+        open_backend: Callable[[], Backend],
+        *,
+        shown: Mapping[str, object] | None = None,
+        cache_limit_mib: int | None = None,
+        speculation: Speculation | None = None,
+    ) -> None:
+        self._facts = facts
+        self._open_tokenizer = open_tokenizer
+        self._open_backend = open_backend
+        self._shown = dict(shown or {})
+        two_prompts_mib = TWO_PROMPTS_TOKENS * facts.kv_bytes_per_token >> 20
+        self._cache_limit_mib = max(CACHE_LIMIT_MIB, two_prompts_mib) if cache_limit_mib is None else cache_limit_mib
+        self._speculation = speculation
+        self._model: Model | None = None
+        self._refusal: DevstralError | None = None
+        self._recent: deque[Metrics] = deque(maxlen=RECENT_LIMIT)
+        self._scheduler = Scheduler(self._load, self._recent.append)
+
+    async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
+        """Completions for a request, best first; cancelling the awaiting task cancels the work."""
+        future = self._scheduler.submit(request, cancel)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            cancel.cancel()
+            raise
+
+    def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
+        """The same for callers without an event loop."""
+        return self._scheduler.submit(request, cancel).result()
+
+    def prefill(self, request: GenerationRequest, cancel: CancelToken | None = None) -> "Future[Generation]":
+        """Read a prompt ahead of time, when nothing else is to do; nobody needs to wait for it."""
+        ahead = replace(request, priority=Priority.PREFILL, max_tokens=0)
+        return self._scheduler.submit(ahead, cancel or CancelToken())
+
+    def count_tokens(self, text: str) -> int:
+        """How much of a budget this text takes."""
+        return len(self._tokenizer.encode(text))
+
+    def recent(self) -> tuple[Metrics, ...]:
+        """Metrics of the last requests, oldest first."""
+        return tuple(self._recent)
+
+    def facts(self) -> dict[str, object]:
+        """What `doctor` and the status show."""
+        model = self._model
+        caches = {"parked": model.caches.n_slots, "mib": model.caches.size_bytes >> 20} if model else {}
+        return {
+            "model": self._facts.name,
+            "window_tokens": self._facts.window_tokens,
+            "infill": self._facts.infill_format,
+            "is_loaded": model is not None,
+            "cache_limit_mib": self._cache_limit_mib,
+            "caches": caches,
+            **self._shown,
+        }
+
+    def close(self) -> None:
+        """Cancel and answer what is under way, then free the model."""
+        self._scheduler.close()
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return self._open_tokenizer()
+
+    def _load(self) -> Model:
+        """Runs in the worker thread."""
+        facts, backend = self._facts, self._opened_backend()
+        prompts = self._prompts()
+        stops = frozenset[int]() if prompts is None else prompts.stop_tokens
+        limit_bytes = self._cache_limit_mib << 20
+        caches = PrefixCache(backend, limit_bytes=limit_bytes, bytes_per_token=facts.kv_bytes_per_token)
+        self._model = Model(
+            backend=backend,
+            tokenizer=self._tokenizer,
+            prompts=prompts,
+            end_tokens=facts.end_tokens | stops,
+            caches=caches,
+            pace=Pace(),
+            speculation=self._speculation,
+            flights=Flights(),
+            indexes=PromptIndexes(),
+            mixing=self._mixing(facts.end_tokens | stops),
+        )
+        return self._model
+
+    def _opened_backend(self) -> Backend:
+        """A model that was refused once is refused again at once: checking it reads the whole folder."""
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            return self._open_backend()
+        except DevstralError as error:
+            self._refusal = error
+            raise
+
+    def _mixing(self, end_tokens: frozenset[int]) -> Mixing | None:
+        if not self._facts.match_ladder:
+            return None
+        is_text = np.array([bool(piece) for piece in self._tokenizer.pieces])
+        return Mixing(self._facts.match_ladder, is_text, sorted(end_tokens))
+
+    def _prompts(self) -> InfillPrompts | None:
+        if self._facts.infill_format is None:
+            return None
+        return InfillPrompts(self._facts.infill_format, self._tokenizer, self._facts.bos_token_id)
+
+
+def choose_threads(wanted: int) -> int:
+    """The threads that were asked for, or as many as this machine has to spare.
+
+    Threads that wait for each other collapse when they outnumber the free cores, so load counts.
+    """
+    if 0 < wanted:
+        return wanted
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, min(MAX_THREADS, cores - round(busy / 2)))

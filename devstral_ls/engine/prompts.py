@@ -1,0 +1,223 @@
+"""Fill-in-the-middle prompts: one layout for each model family, rendered to token ids that fit the window."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from itertools import groupby
+
+import numpy as np
+
+from devstral_ls.engine.request import Block, InfillPrompt
+from devstral_ls.engine.tokenizer import Tokenizer, Tokens
+from devstral_ls.errors import PromptError
+
+
+class Part(Enum):
+    """Where a layout puts what the caller gives."""
+
+    BLOCKS = auto()
+    TITLE = auto()
+    TEXT = auto()
+    SUFFIX = auto()
+    VOLATILE = auto()
+    PREFIX = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A special token by its name."""
+
+    name: str
+
+
+Layout = tuple[Marker | Part | str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InfillFormat:
+    """How one model family wants its prompt."""
+
+    block: Layout  # one piece of other text
+    whole: Layout
+    stops: tuple[str, ...]  # markers that end a completion as the end token does
+
+
+_P, _M = Part, Marker
+
+FORMATS = {
+    "mistral": InfillFormat(
+        block=(_M("[FILE]"), _P.TITLE, "\n", _P.TEXT, "\n"),
+        whole=(
+            *(_P.BLOCKS, _M("[FILE]"), _P.TITLE, "\n"),
+            *(_M("[SUFFIX]"), _P.SUFFIX, _M("[PREFIX]"), _P.VOLATILE, _P.PREFIX),
+        ),
+        stops=("[PREFIX]", "[SUFFIX]", "[FILE]"),
+    ),
+    "codestral": InfillFormat(
+        block=("+++++ ", _P.TITLE, "\n", _P.TEXT, "\n\n"),
+        whole=(
+            *(_M("[SUFFIX]"), _P.SUFFIX, _M("[PREFIX]")),
+            *(_P.BLOCKS, "+++++ ", _P.TITLE, "\n", _P.VOLATILE, _P.PREFIX),
+        ),
+        stops=("[PREFIX]", "[SUFFIX]"),
+    ),
+    "codellama": InfillFormat(
+        block=("# ", _P.TITLE, "\n", _P.TEXT, "\n"),
+        whole=(
+            *(_M("▁<PRE>"), _P.BLOCKS, _P.VOLATILE, _P.PREFIX),
+            *(_M("▁<SUF>"), _P.SUFFIX, _M("▁<MID>")),
+        ),
+        stops=("▁<EOT>", "▁<PRE>", "▁<SUF>", "▁<MID>"),
+    ),
+    "deepseek": InfillFormat(
+        block=("#", _P.TITLE, "\n", _P.TEXT, "\n"),
+        whole=(
+            *(_P.BLOCKS, "#", _P.TITLE, "\n", _M("<\uff5cfim▁begin\uff5c>"), _P.VOLATILE, _P.PREFIX),
+            *(_M("<\uff5cfim▁hole\uff5c>"), _P.SUFFIX, _M("<\uff5cfim▁end\uff5c>")),
+        ),
+        stops=("<\uff5cfim▁begin\uff5c>", "<\uff5cfim▁hole\uff5c>", "<\uff5cfim▁end\uff5c>"),
+    ),
+    "qwen": InfillFormat(
+        block=(_M("<|file_sep|>"), _P.TITLE, "\n", _P.TEXT, "\n"),
+        whole=(
+            *(_P.BLOCKS, _M("<|file_sep|>"), _P.TITLE, "\n"),
+            *(_M("<|fim_prefix|>"), _P.VOLATILE, _P.PREFIX),
+            *(_M("<|fim_suffix|>"), _P.SUFFIX, _M("<|fim_middle|>")),
+        ),
+        stops=("<|endoftext|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|file_sep|>"),
+    ),
+    "starcoder2": InfillFormat(
+        block=(_M("<file_sep>"), _P.TITLE, "\n", _P.TEXT),
+        whole=(
+            *(_P.BLOCKS, _M("<file_sep>"), _M("<fim_prefix>"), _P.TITLE, "\n", _P.VOLATILE, _P.PREFIX),
+            *(_M("<fim_suffix>"), _P.SUFFIX, _M("<fim_middle>")),
+        ),
+        stops=("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<file_sep>", "<|endoftext|>"),
+    ),
+    "granite": InfillFormat(
+        block=("# ", _P.TITLE, "\n", _P.TEXT, "\n"),
+        whole=(
+            *(_M("<|fim_prefix|>"), _P.BLOCKS, _P.VOLATILE, _P.PREFIX),
+            *(_M("<|fim_suffix|>"), _P.SUFFIX, _M("<|fim_middle|>")),
+        ),
+        stops=("<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>"),
+    ),
+}
+
+# Shares of the window when a prompt does not fit: other texts go first, then the far ends of this one.
+SUFFIX_SHARE = 0.25
+# A cut prefix starts at a multiple of this share, so that its start stays put while its end is typed.
+SNAP_SHARE = 0.125
+
+
+class InfillPrompts:
+    """Renders the prompts of one model."""
+
+    def __init__(self, name: str, tokenizer: Tokenizer, bos_token_id: int | None) -> None:
+        self._format = _format(name, tokenizer)
+        self._tokenizer = tokenizer
+        self._bos = np.array([] if bos_token_id is None else [bos_token_id], np.int64)
+
+    @property
+    def heals(self) -> bool:
+        """Whether the last tokens may be taken back: they are the prefix's, and the model wants whole words."""
+        return self._format.whole[-1] is Part.PREFIX
+
+    @property
+    def stop_tokens(self) -> frozenset[int]:
+        """The markers that end a completion."""
+        tokens = (self._tokenizer.marker(name) for name in self._format.stops)
+        return frozenset(token for token in tokens if token is not None)
+
+    def render(self, prompt: InfillPrompt, limit_tokens: int) -> Tokens:
+        """The prompt's tokens; a prompt over the limit loses other texts first, then its own far ends."""
+        tokens = self._tokens(prompt)
+        if limit_tokens < len(tokens):
+            tokens = self._tokens(self._shrink(prompt, limit_tokens))
+        return tokens[-limit_tokens:]
+
+    def _tokens(self, prompt: InfillPrompt) -> Tokens:
+        pieces = _joined(_filled(self._format, prompt))
+        return np.concatenate([self._bos, *(self._encode(piece) for piece in pieces)])
+
+    def _encode(self, piece: Marker | str) -> Tokens:
+        if isinstance(piece, str):
+            return self._tokenizer.encode(piece)
+        return np.array([self._tokenizer.marker(piece.name)], np.int64)
+
+    def _shrink(self, prompt: InfillPrompt, limit_tokens: int) -> InfillPrompt:
+        alone = replace(prompt, stable=())
+        room = limit_tokens - len(self._tokens(alone)) if prompt.stable else -1
+        if 0 <= room:
+            return replace(prompt, stable=self._that_fit(prompt, room))
+        suffix = self._head(prompt.suffix, int(limit_tokens * SUFFIX_SHARE))
+        fixed = replace(alone, suffix=suffix, volatile="", prefix="")
+        room = limit_tokens - len(self._tokens(fixed)) - 1  # a cut may cost a token
+        return replace(fixed, prefix=self._tail(prompt.prefix, max(1, room)))
+
+    def _that_fit(self, prompt: InfillPrompt, room_tokens: int) -> tuple[Block, ...]:
+        """The first blocks that fit together: later ones are the more recent guests."""
+        bare = len(self._tokens(replace(prompt, stable=())))
+        kept = len(prompt.stable)
+        while kept and room_tokens < len(self._tokens(replace(prompt, stable=prompt.stable[:kept]))) - bare:
+            kept -= 1
+        return prompt.stable[:kept]
+
+    def _head(self, text: str, limit_tokens: int) -> str:
+        tokens = self._tokenizer.encode(text)
+        if len(tokens) <= limit_tokens:
+            return text
+        n_bytes = self._tokenizer.n_bytes(tokens[:limit_tokens])
+        return text.encode(errors="replace")[:n_bytes].decode(errors="ignore")
+
+    def _tail(self, text: str, limit_tokens: int) -> str:
+        """The end of a text; the cut stays put for many keystrokes and stands at a line's start if it can."""
+        tokens = self._tokenizer.encode(text)
+        if len(tokens) <= limit_tokens:
+            return text
+        step = max(1, int(limit_tokens * SNAP_SHARE))
+        surplus = min(len(tokens) - 1, -(-(len(tokens) - limit_tokens) // step) * step)
+        tail = text.encode(errors="replace")[self._tokenizer.n_bytes(tokens[:surplus]) :].decode(errors="ignore")
+        _, line_break, whole_lines = tail.partition("\n")
+        return whole_lines if line_break and len(tail) < 2 * len(whole_lines) else tail
+
+
+def _format(name: str, tokenizer: Tokenizer) -> InfillFormat:
+    """The format of this name, if all its markers are single tokens of this tokenizer."""
+    known = FORMATS.get(name)
+    if known is None:
+        raise PromptError(f"unknown prompt format {name!r}; known are {', '.join(FORMATS)}")
+    for piece in (*known.block, *known.whole):
+        if isinstance(piece, Marker) and tokenizer.marker(piece.name) is None:
+            raise PromptError(f"prompt format {name!r} is off: its marker {piece.name} is not one token of this model")
+    return known
+
+
+def _filled(chosen: InfillFormat, prompt: InfillPrompt) -> Iterator[Marker | str]:
+    texts = {
+        Part.TITLE: prompt.title,
+        Part.SUFFIX: prompt.suffix,
+        Part.VOLATILE: prompt.volatile,
+        Part.PREFIX: prompt.prefix,
+    }
+    for piece in chosen.whole:
+        if piece is Part.BLOCKS:
+            for block in prompt.stable:
+                yield from _block(chosen.block, block)
+        else:
+            yield texts[piece] if isinstance(piece, Part) else piece
+
+
+def _block(layout: Layout, block: Block) -> Iterator[Marker | str]:
+    texts = {Part.TITLE: block.title, Part.TEXT: block.text}
+    for piece in layout:
+        yield texts[piece] if isinstance(piece, Part) else piece
+
+
+def _joined(pieces: Iterable[Marker | str]) -> Iterator[Marker | str]:
+    """Neighbouring texts as one, because tokens may cross where they meet."""
+    for is_text, group in groupby(pieces, lambda piece: isinstance(piece, str)):
+        if is_text:
+            yield "".join(piece for piece in group if isinstance(piece, str))
+        else:
+            yield from group

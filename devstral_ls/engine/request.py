@@ -1,0 +1,129 @@
+"""What callers ask of the engine and what they get back: text, never token ids."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class Priority(IntEnum):
+    """What goes first when several requests wait; a smaller number goes first."""
+
+    TYPING = 0
+    EXPLICIT = 1
+    FIX = 2
+    HOVER = 3
+    PREFILL = 4
+
+
+class FinishReason(StrEnum):
+    """Why a completion ended where it does."""
+
+    END = "end"  # the model wrote its end token
+    STOPPED = "stopped"  # a stop text or the caller's stop rule
+    LENGTH = "length"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    REPEATED = "repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of other text that the model should see, under a title such as a file's name."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfillPrompt:
+    """The parts of a fill-in-the-middle prompt, from what changes least to what changes most.
+
+    The order of DESIGN.md: `stable` | `suffix` | `volatile` | `prefix`, so that typing changes only the end.
+    """
+
+    stable: tuple[Block, ...]
+    title: str  # the name of the text being completed
+    suffix: str
+    volatile: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen; temperature 0 is greedy."""
+
+    temperature: float = 0.0
+    top_k: int = 0  # 0: off
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+
+
+# Given the text generated so far: the length at which to cut it, or None to go on.
+StopRule = Callable[[str], int | None]
+
+# Given the text generated so far: the texts one of which must come next (a beginning of one is enough,
+# and so is more than one), or None where anything may come.
+AllowedTexts = Callable[[str], Sequence[str] | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """One piece of work for the engine."""
+
+    prompt: InfillPrompt
+    key: str  # a newer request with the same key and TYPING priority supersedes an older one
+    priority: Priority = Priority.TYPING
+    max_tokens: int = 64
+    deadline_ms: float | None = None
+    stop: StopRule | None = None
+    allowed: AllowedTexts | None = None
+    sampling: Sampling = Sampling()
+    n_best: int = 1
+    references: tuple[str, ...] = ()  # texts that the completion may copy from: drafts for speculation
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One candidate: what the model wrote, cut where the stop rule said."""
+
+    text: str
+    finish: FinishReason
+    n_tokens: int
+    mean_logprob: float
+    min_logprob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Where the time of one request went."""
+
+    n_prompt_tokens: int
+    n_reused_tokens: int
+    n_prefilled_tokens: int
+    n_generated_tokens: int
+    queue_ms: float
+    prefill_ms: float
+    first_token_ms: float
+    total_ms: float
+    request_number: int = 0
+    priority: Priority = Priority.TYPING
+    finish: FinishReason = FinishReason.END
+    n_drafted_tokens: int = 0
+    n_accepted_tokens: int = 0
+    is_adopted: bool = False  # continued what a superseded request had generated already
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Speed of decoding, the first token left out."""
+        decode_ms = self.total_ms - self.first_token_ms
+        return 1e3 * (self.n_generated_tokens - 1) / decode_ms if 1 < self.n_generated_tokens and 0 < decode_ms else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The answer to a request, best candidate first; no candidates when it was cancelled before its first token."""
+
+    completions: tuple[Completion, ...]
+    metrics: Metrics

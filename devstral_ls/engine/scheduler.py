@@ -1,0 +1,163 @@
+"""Who runs next: a bounded queue by priority, and the one thread that touches the backend."""
+
+import heapq
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.clock import Clock
+from devstral_ls.engine.decode import Decoding, Model, Steps, unbegun
+from devstral_ls.engine.request import FinishReason, Generation, GenerationRequest, Metrics, Priority
+from devstral_ls.errors import BackendError, DevstralError, EngineClosed
+
+QUEUE_LIMIT = 64
+
+_LOGGER = logging.getLogger(__name__)
+_IDLE = 1 + max(Priority)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A request in the queue or at work; answered exactly once through its future."""
+
+    request: GenerationRequest
+    number: int
+    cancel: CancelToken = field(default_factory=CancelToken)  # stops the backend where it is
+    outdated: CancelToken = field(default_factory=CancelToken)  # ends the work after the running step
+    clock: Clock = field(default_factory=Clock)
+    future: "Future[Generation]" = field(default_factory=Future)
+    decoding: Decoding | None = None
+    steps: Steps | None = None
+
+    def __lt__(self, other: "Job") -> bool:
+        return (self.request.priority, self.number) < (other.request.priority, other.number)
+
+
+class Scheduler:
+    """Jobs in, answers out. A more urgent job waits for one step or chunk of the running one, never longer."""
+
+    def __init__(self, load: Callable[[], Model], finished: Callable[[Metrics], None]) -> None:
+        self._load = load
+        self._finished = finished
+        self._changed = threading.Condition()
+        self._queue: list[Job] = []
+        self._running: Job | None = None
+        self._n_jobs = 0
+        self._most_urgent = _IDLE  # priority of the best job in the queue; read without the lock
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._work, name="devstral-engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
+        """Queue a request. What it makes outdated ends early, and so does the least urgent job of a full queue."""
+        with self._changed:
+            if self._is_closed:
+                raise EngineClosed("the engine is closed; start the server again")
+            job = Job(request, self._n_jobs)
+            job.future.set_running_or_notify_cancel()  # only the worker answers
+            self._n_jobs += 1
+            outdated = [old for old in self._jobs() if _supersedes(request, old.request)]
+            heapq.heappush(self._queue, job)
+            if QUEUE_LIMIT < len(self._queue):
+                outdated.append(max(self._queue))
+            self._look()
+        self._make_outdated(outdated)
+        forget = cancel.on_cancel(lambda: self._cancel(job, cancel.reason or "cancelled"))
+        job.future.add_done_callback(lambda _: forget())
+        return job.future
+
+    def close(self) -> None:
+        """Cancel everything, answer everything, end the thread."""
+        with self._changed:
+            self._is_closed = True
+            jobs = self._jobs()
+            self._changed.notify()
+        for job in jobs:
+            self._cancel(job, "closed")
+        self._thread.join()
+
+    def _jobs(self) -> list[Job]:
+        return [*self._queue, *([self._running] if self._running else [])]
+
+    def _look(self) -> None:
+        """The queue has changed: the running job compares itself with what is first now."""
+        self._most_urgent = self._queue[0].request.priority if self._queue else _IDLE
+        self._changed.notify()
+
+    def _make_outdated(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.outdated.cancel(FinishReason.SUPERSEDED)
+            self._drop(job, FinishReason.SUPERSEDED)
+
+    def _cancel(self, job: Job, reason: str) -> None:
+        job.cancel.cancel(reason)
+        self._drop(job, FinishReason.CANCELLED)
+
+    def _drop(self, job: Job, reason: FinishReason) -> None:
+        """Answer a job that has not begun; one that has begun is answered by the worker."""
+        with self._changed:
+            if job.steps is not None or job not in self._queue:
+                return
+            self._queue.remove(job)
+            heapq.heapify(self._queue)
+            self._look()
+        self._answer(job, unbegun(job.request, job.clock, job.number, reason))
+
+    def _answer(self, job: Job, generation: Generation) -> None:
+        self._finished(generation.metrics)
+        job.future.set_result(generation)
+
+    def _work(self) -> None:
+        model: Model | None = None
+        while (job := self._next()) is not None:
+            try:
+                model = model or self._load()
+                self._run(job, model)
+            except DevstralError as error:
+                job.future.set_exception(error)
+            except Exception as error:  # the worker must outlive every request
+                _LOGGER.exception("request %d failed", job.number)
+                job.future.set_exception(BackendError(f"the engine failed ({type(error).__name__}); see the log"))
+        if model is not None:
+            model.backend.close()
+
+    def _next(self) -> Job | None:
+        """Wait for the most urgent job; None when the scheduler is closed and all is answered."""
+        with self._changed:
+            self._running = None
+            self._changed.wait_for(lambda: self._queue or self._is_closed)
+            if not self._queue:
+                return None
+            job = self._running = heapq.heappop(self._queue)
+            self._look()
+        return job
+
+    def _run(self, job: Job, model: Model) -> None:
+        """Go on with a job until it is done or a more urgent one waits."""
+        if job.decoding is None or job.steps is None:
+            job.decoding = Decoding(
+                model, job.request, cancel=job.cancel, outdated=job.outdated, clock=job.clock, number=job.number
+            )
+            job.steps = job.decoding.steps()
+        priority = job.request.priority
+        for _ in job.steps:
+            if self._most_urgent < priority:
+                self._put_back(job)
+                return
+        self._answer(job, job.decoding.generation())
+
+    def _put_back(self, job: Job) -> None:
+        with self._changed:
+            heapq.heappush(self._queue, job)
+            self._look()
+
+
+def _supersedes(new: GenerationRequest, old: GenerationRequest) -> bool:
+    """Whether nobody waits for the old one any more: it was typed on, or it was to warm up what now runs itself."""
+    if new.key != old.key:
+        return False
+    typed_on = new.priority == old.priority == Priority.TYPING
+    return typed_on or (old.priority == Priority.PREFILL and new.priority <= Priority.PREFILL)

@@ -1,0 +1,195 @@
+"""The engine at its face: what is asked, what is said, what is reused."""
+
+import asyncio
+from typing import NoReturn
+
+import pytest
+from asking import VOCAB_SIZE, OpenEngine, ask, say
+from hypothesis import given, settings, strategies as st
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.backends.scripted import ScriptedBackend, engine_on, noise
+from devstral_ls.engine.engine import Engine, ModelFacts
+from devstral_ls.engine.request import FinishReason, Priority, Sampling
+from devstral_ls.engine.tokenizer import byte_tokenizer
+from devstral_ls.errors import BundleDamaged, EngineClosed
+
+
+def test_says_what_the_model_says(open_engine: OpenEngine) -> None:
+    """The completion is the model's text up to its end token."""
+    engine, _ = open_engine({"return": " a + b"})
+    generation = say(engine, ask("def add(a, b):\n    return"))
+    assert [(" a + b", FinishReason.END)] == [(c.text, c.finish) for c in generation.completions]
+
+
+def test_awaits(open_engine: OpenEngine) -> None:
+    """The same answer for callers with an event loop."""
+    engine, _ = open_engine({"return": " a"})
+    generation = asyncio.run(engine.generate(ask("return"), CancelToken()))
+    assert " a" == generation.completions[0].text
+
+
+def test_limit_of_tokens(open_engine: OpenEngine) -> None:
+    """A completion is at most as long as asked."""
+    engine, _ = open_engine({"x": "12345"})
+    (completion,) = say(engine, ask("x", max_tokens=3)).completions
+    assert ("123", FinishReason.LENGTH, 3) == (completion.text, completion.finish, completion.n_tokens)
+
+
+def test_stop_rule_cuts(open_engine: OpenEngine) -> None:
+    """The caller's rule says where the text ends, also before its last token."""
+    engine, _ = open_engine({"x": "ab\ncd"})
+    stop = lambda text: text.index("\n") if "\n" in text else None  # noqa: E731
+    (completion,) = say(engine, ask("x", stop=stop)).completions
+    assert ("ab", FinishReason.STOPPED) == (completion.text, completion.finish)
+
+
+def test_repetition_ends(open_engine: OpenEngine) -> None:
+    """A phrase said over and over is cut short."""
+    engine, _ = open_engine({"x": "ha, " * 200})
+    (completion,) = say(engine, ask("x", max_tokens=500)).completions
+    assert FinishReason.REPEATED == completion.finish
+    assert completion.n_tokens < 60
+
+
+def test_characters_stay_whole(open_engine: OpenEngine) -> None:
+    """A limit inside a character leaves the whole character away."""
+    engine, _ = open_engine({"x": "é☃"})
+    assert ["", "é", "é", "é", "é☃"] == [
+        say(engine, ask("x", max_tokens=n)).completions[0].text for n in (1, 2, 3, 4, 5)
+    ]
+
+
+def test_typing_prefills_what_was_typed(open_engine: OpenEngine) -> None:
+    """Behind a cached prompt only the typed bytes run."""
+    engine, _ = open_engine({"return": " 1"})
+    say(engine, ask("def f():\n    retur", max_tokens=0))
+    assert 1 == say(engine, ask("def f():\n    return")).metrics.n_prefilled_tokens
+
+
+def test_two_documents_keep_their_caches(open_engine: OpenEngine) -> None:
+    """Going back to another document reuses what it had."""
+    engine, _ = open_engine(noise(VOCAB_SIZE))
+    say(engine, ask("a" * 200, key="a"))
+    say(engine, ask("b" * 200, key="b"))
+    assert 1 == say(engine, ask("a" * 200 + "c", key="a")).metrics.n_prefilled_tokens
+
+
+def test_small_limit_keeps_one_cache(open_engine: OpenEngine) -> None:
+    """A memory limit of nothing still works, one text at a time."""
+    engine, _ = open_engine(noise(VOCAB_SIZE), cache_limit_mib=0)
+    say(engine, ask("a" * 200, key="a"))
+    say(engine, ask("b" * 200, key="b"))
+    assert 1 == engine.facts()["caches"]["parked"]
+
+
+def test_seed_decides(open_engine: OpenEngine) -> None:
+    """Drawing twice with one seed gives one text, with two seeds two."""
+    engine, _ = open_engine(noise(VOCAB_SIZE))
+    hot = [Sampling(temperature=9.0, seed=seed) for seed in (1, 1, 2)]
+    first, again, other = (say(engine, ask("x", sampling=s, max_tokens=8)).completions[0].text for s in hot)
+    assert first == again != other
+
+
+def test_best_of_several_is_greedy(open_engine: OpenEngine) -> None:
+    """The first of several candidates is the one that a single request gets, and the others differ."""
+    engine, _ = open_engine(noise(VOCAB_SIZE))
+    (alone,) = say(engine, ask("def f", max_tokens=12)).completions
+    several = say(engine, ask("def f", max_tokens=12, n_best=3)).completions
+    assert alone.text == several[0].text
+    assert 3 == len({c.text for c in several})
+
+
+def test_allowed_texts_bind(open_engine: OpenEngine) -> None:
+    """A caller that lists what may come next gets one of these, then what the model likes."""
+    engine, _ = open_engine({"self.": "xyz", "self.name": " = 1"})
+    allowed = lambda text: ["name"[len(text) :]] if len(text) < 4 else None  # noqa: E731
+    (completion,) = say(engine, ask("self.", allowed=allowed)).completions
+    assert "name = 1" == completion.text
+
+
+def test_nothing_allowed_ends(open_engine: OpenEngine) -> None:
+    """Where nothing may come, nothing does."""
+    engine, _ = open_engine({"x": "yz"})
+    assert () == say(engine, ask("x", allowed=lambda text: [])).completions
+
+
+def test_prefill_says_nothing(open_engine: OpenEngine) -> None:
+    """Warming up has no completions and makes the request behind it cheap."""
+    engine, _ = open_engine({"return": " 1"})
+    assert () == engine.prefill(ask("return")).result().completions
+    assert 1 == say(engine, ask("return")).metrics.n_prefilled_tokens
+
+
+def test_prompt_over_the_window_is_cut(open_engine: OpenEngine) -> None:
+    """A text longer than the window is answered from its end."""
+    engine, _ = open_engine({"return": " 1"}, window_tokens=256)
+    generation = say(engine, ask("x = 1\n" * 500 + "return", suffix="y\n" * 500))
+    assert " 1" == generation.completions[0].text
+    assert generation.metrics.n_prompt_tokens <= 256
+
+
+def test_closed_engine_refuses(open_engine: OpenEngine) -> None:
+    """Work for a closed engine is an error of the caller."""
+    engine, _ = open_engine({"x": "y"})
+    engine.close()
+    with pytest.raises(EngineClosed):
+        say(engine, ask("x"))
+
+
+def test_refused_model_is_read_once() -> None:
+    """Every request for a model that cannot be loaded gets the reason, and only the first one the wait."""
+    attempts = []
+
+    def refuse() -> NoReturn:
+        attempts.append(1)
+        raise BundleDamaged("model.onnx was changed")
+
+    facts = ModelFacts(
+        name="broken",
+        window_tokens=9,
+        kv_bytes_per_token=1,
+        bos_token_id=None,
+        end_tokens=frozenset(),
+        infill_format=None,
+    )
+    engine = Engine(facts, lambda: byte_tokenizer(()), refuse)
+    for _ in range(3):
+        with pytest.raises(BundleDamaged, match="was changed"):
+            say(engine, ask("x"))
+    engine.close()
+    assert [1] == attempts
+
+
+def test_passed_deadline_says_so(open_engine: OpenEngine) -> None:
+    """A request that is late before it begins gets nothing, and the reason."""
+    engine, _ = open_engine({"x": "y"})
+    generation = say(engine, ask("x" * 1000, deadline_ms=1e-6))
+    assert ((), FinishReason.DEADLINE) == (generation.completions, generation.metrics.finish)
+
+
+def test_recent_requests_are_remembered(open_engine: OpenEngine) -> None:
+    """The last requests' metrics can be looked at."""
+    engine, _ = open_engine({"x": "y"})
+    say(engine, ask("x", priority=Priority.HOVER))
+    assert [Priority.HOVER] == [metrics.priority for metrics in engine.recent()]
+
+
+edits = st.lists(
+    st.tuples(st.sampled_from("ab"), st.text("xy\n", max_size=40), st.integers(0, 400)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=40)
+@given(edits)
+def test_cache_changes_nothing(edited: list[tuple[str, str, int]]) -> None:
+    """Whatever was computed before, a request is answered as if it were the first."""
+    warm = engine_on(ScriptedBackend(noise(VOCAB_SIZE, n_ends=20), VOCAB_SIZE, 512), cache_limit_mib=1)
+    texts = {"a": "", "b": ""}
+    for name, typed, kept in edited:
+        texts[name] = texts[name][:kept] + typed
+        request = ask(texts[name], key=name, max_tokens=6)
+        cold = engine_on(ScriptedBackend(noise(VOCAB_SIZE, n_ends=20), VOCAB_SIZE, 512))
+        assert say(cold, request).completions == say(warm, request).completions
+        cold.close()
+    warm.close()
