@@ -1,0 +1,99 @@
+"""The command line: estimate first, progress meanwhile, verdict after."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from onnx_export.errors import ExportError
+from onnx_export.export import Exported, ExportOptions, ExportPlan, plan_export, run_export
+
+# Sizes are told in the units of disks.
+MEGABYTE = 1_000_000
+
+
+def export(
+    model_dir: Annotated[Path, typer.Argument(help="Folder with config.json, safetensors and a tokenizer.")],
+    out_dir: Annotated[Path, typer.Argument(help="Model folder to make; must not exist yet.")],
+    *,
+    precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or int4.")] = "int8",
+    provider: Annotated[str, typer.Option(help="cpu or cuda; coreml says why not.")] = "cpu",
+    window: Annotated[int | None, typer.Option(help="Longest text in tokens.", min=1)] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; by default that of its folder.")] = None,
+    license_name: Annotated[str | None, typer.Option("--license", help="SPDX name of the weights' licence.")] = None,
+    infill: Annotated[str | None, typer.Option(help="Infill format, or none; found from the tokenizer.")] = None,
+    lora: Annotated[Path | None, typer.Option(help="PEFT adapter folder to merge.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell size and memory.")] = False,
+) -> None:
+    """Export a checkpoint; nothing is downloaded, no code of the checkpoint is run."""
+    console = Console(stderr=True)
+    options = ExportOptions(
+        precision=precision,
+        provider=provider,
+        window_tokens=window,
+        name=name,
+        license=license_name,
+        infill=infill,
+        lora=lora,
+    )
+    try:
+        plan = plan_export(model_dir, options)
+        console.print(_estimate(plan))
+        if not dry_run:
+            console.print(_outcome(_run(plan, out_dir, console)))
+    except ExportError as error:
+        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+
+
+def main() -> None:
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(export)
+    app()
+
+
+def _run(plan: ExportPlan, out_dir: Path, console: Console) -> Exported:
+    columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("weights", total=sum(job.size_bytes for job in plan.build.graph.jobs))
+        return run_export(plan, out_dir, lambda n_bytes: bar.advance(task, n_bytes))
+
+
+def _estimate(plan: ExportPlan) -> Table:
+    parameters, decoder = plan.build.parameters, plan.decoder
+    window = plan.build.window_tokens
+    return _table(
+        {
+            "architecture": plan.source.model_type,
+            "parameters": f"{parameters.total / 1e6:,.1f} M, {parameters.active / 1e6:,.1f} M of them a token",
+            "experts": f"{decoder.n_experts_per_token} of {decoder.n_experts}" if decoder.n_experts else "none",
+            "model folder": f"{plan.size_bytes / MEGABYTE:,.1f} MB in {plan.options.precision}",
+            "window": f"{window:,} tokens, {plan.kv_bytes_per_token * window / MEGABYTE:,.0f} MB of cache when full",
+            "memory to export": f"about {plan.memory_bytes / MEGABYTE:,.0f} MB",
+        }
+    )
+
+
+def _outcome(exported: Exported) -> Table:
+    verdict, worst = exported.verdict, exported.report.worst()
+    told = {
+        "made": str(exported.folder),
+        "prefill against decode": f"{verdict.decode_difference:.1e} deviations, same choice {verdict.same_choice:.0%}",
+        "rewind": f"{verdict.rewind_difference:.1e} deviations",
+        "loads in": f"{verdict.load_ms:,.0f} ms, then {verdict.decode_ms_per_token:,.1f} ms a token"
+        + ("" if verdict.is_whole else " in its first layers alone"),
+        "infill format": exported.manifest.prompt_formats["infill"] or f"none: {exported.why_no_infill}",
+    }
+    if worst is not None:
+        told["largest weight error"] = f"{worst[1].relative:.2%} in {worst[0]}"
+    return _table(told)
+
+
+def _table(rows: dict[str, str]) -> Table:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    for label, value in rows.items():
+        table.add_row(f"[dim]{label}[/]", value)
+    return table

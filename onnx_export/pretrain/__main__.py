@@ -1,0 +1,138 @@
+"""`python -m onnx_export.pretrain STAGE`: make the embedded model, one resumable stage at a time."""
+
+import argparse
+import json
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from onnx_export.pretrain import bundle, corpus, curve, evaluate, pack, tokenizer, train
+from onnx_export.pretrain.state import DEFAULT_ROOT, State
+
+log = logging.getLogger(__name__)
+
+TOKENIZER_SAMPLE_CHARS = 24_000_000
+
+
+def main() -> None:
+    """Run the stage that the command line names."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    arguments.run_stage(State(arguments.state.expanduser()), arguments)
+
+
+def build_corpus(state: State, _arguments: argparse.Namespace) -> None:
+    """Fetch the named releases, filter them, drop what repeats."""
+    corpus.build(state)
+
+
+def learn_tokenizer(state: State, _arguments: argparse.Namespace) -> None:
+    """Learn the tokenizer; an existing one is kept, for the weights depend on it."""
+    if state.tokenizer.exists():
+        log.info("kept %s", state.tokenizer)
+        return
+    rng = random.Random(0)
+    files = pack.capped(corpus.load(state, corpus.TRAIN_FILE), rng)
+    rng.shuffle(files)
+    texts = pack.first_chars(files, TOKENIZER_SAMPLE_CHARS)
+    tokenizer.train(texts).save(str(state.tokenizer))
+
+
+def pack_rows(state: State, arguments: argparse.Namespace) -> None:
+    """Draw documents and pack them into the rows that training reads."""
+    pack.pack(state, epoch=arguments.epoch, max_tokens=arguments.million_tokens * 1_000_000)
+
+
+def train_model(state: State, arguments: argparse.Namespace) -> None:
+    """Begin or continue a run."""
+    train.restart_with_malloc_settings()
+    plan = train.Plan(
+        run=arguments.run or arguments.preset,
+        preset=arguments.preset,
+        finish_by=arguments.finish_by,
+        decay_minutes=arguments.decay_minutes,
+        max_steps=arguments.max_steps,
+        threads=arguments.threads,
+    )
+    train.train(state, plan)
+
+
+def decay_run(state: State, arguments: argparse.Namespace) -> None:
+    """Tell a running trainer when it must have finished."""
+    train.ask_to_decay(state, arguments.run, arguments.finish_by)
+
+
+def snapshot_run(state: State, arguments: argparse.Namespace) -> None:
+    """Write a checkpoint folder of a run that is still going."""
+    train.publish_average(state, arguments.run, arguments.folder)
+
+
+def evaluate_checkpoint(state: State, arguments: argparse.Namespace) -> None:
+    """Measure a checkpoint folder on the held-out packages."""
+    for name, figure in evaluate.evaluate(state, arguments.folder).items():
+        log.info("%-30s %.4f", name, figure)
+
+
+def export_bundle(state: State, arguments: argparse.Namespace) -> None:
+    """Make the bundle that ships from a checkpoint folder."""
+    bundle.export(
+        state,
+        arguments.folder,
+        arguments.out,
+        precision=arguments.precision,
+        figures=arguments.figures,
+        ladder=tuple((int(length), float(weight)) for length, weight in json.loads(arguments.ladder)),
+    )
+    log.info("made %s", arguments.out)
+
+
+def plot_run(state: State, arguments: argparse.Namespace) -> None:
+    """Draw the loss of a run."""
+    curve.plot(state, arguments.run, arguments.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m onnx_export.pretrain", description=__doc__)
+    parser.add_argument("--state", type=Path, default=DEFAULT_ROOT, help="where everything is kept (%(default)s)")
+    stages = parser.add_subparsers(required=True, metavar="STAGE")
+
+    def stage(name: str, run: Callable[[State, argparse.Namespace], None]) -> argparse.ArgumentParser:
+        added = stages.add_parser(name, help=run.__doc__, description=run.__doc__)
+        added.set_defaults(run_stage=run)
+        return added
+
+    stage("corpus", build_corpus)
+    stage("tokenizer", learn_tokenizer)
+    packing = stage("pack", pack_rows)
+    packing.add_argument("--epoch", type=int, default=0, help="seed and number of the rows")
+    packing.add_argument("--million-tokens", type=int, default=16)
+    training = stage("train", train_model)
+    training.add_argument("--preset", default="S", help="tiny, XS, S, A or M1")
+    training.add_argument("--run", help="name of the run (the preset's)")
+    training.add_argument("--finish-by", metavar="HH:MM", help="when the decay must have ended")
+    training.add_argument("--decay-minutes", type=float, default=20.0)
+    training.add_argument("--max-steps", type=int)
+    training.add_argument("--threads", type=int, default=1)
+    decaying = stage("decay", decay_run)
+    decaying.add_argument("--run", default="S")
+    decaying.add_argument("--finish-by", metavar="HH:MM", required=True)
+    taking = stage("snapshot", snapshot_run)
+    taking.add_argument("folder", type=Path)
+    taking.add_argument("--run", default="S")
+    evaluating = stage("evaluate", evaluate_checkpoint)
+    evaluating.add_argument("folder", type=Path)
+    exporting = stage("export", export_bundle)
+    exporting.add_argument("folder", type=Path)
+    exporting.add_argument("out", type=Path)
+    exporting.add_argument("--precision", default="int8", help="fp32, int8 or int4")
+    exporting.add_argument("--figures", type=Path, help="a result of benchmarks/embedded_model, for the model card")
+    exporting.add_argument("--ladder", default="[]", help="what benchmarks/embedded_model/tune_ladder.py printed")
+    plotting = stage("plot", plot_run)
+    plotting.add_argument("out", type=Path)
+    plotting.add_argument("--run", default="S")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""From a trained checkpoint to the bundle that ships: graph, weights, cards, licence, sealed."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from devstral_ls.engine.manifest import Manifest, write_manifest
+from onnx_export.export import ExportOptions, plan_export, run_export
+from onnx_export.pretrain import cards, checkpoint
+from onnx_export.pretrain.sources import HELD_OUT, TRAINING
+from onnx_export.pretrain.state import State
+
+NAME = "devstral-ls-embedded"
+LICENCE = "Apache-2.0"
+Ladder = tuple[tuple[int, float], ...]
+
+PROJECT_LICENCE = Path(__file__).parents[2] / "LICENSE"
+
+
+def export(
+    state: State, folder: Path, out_dir: Path, *, precision: str, figures: Path | None, ladder: Ladder = ()
+) -> Manifest:
+    """Make the bundle of a checkpoint folder; its figures may have been measured on an earlier export."""
+    training = json.loads((folder / "training.json").read_text())
+    options = ExportOptions(precision=precision, name=NAME, license=LICENCE, provenance=_provenance(state, training))
+    manifest = run_export(plan_export(folder, options), out_dir).manifest
+    measured = json.loads(figures.read_text())["figures"] if figures else None
+    card = cards.model_card(checkpoint.read_config(folder), training, measured, precision)
+    (out_dir / "README.md").write_text(card, "utf-8")
+    (out_dir / "DATA.md").write_text(cards.data_card(state), "utf-8")
+    shutil.copyfile(PROJECT_LICENCE, out_dir / "LICENSE")
+    return write_manifest(out_dir, replace(manifest, match_ladder=ladder))
+
+
+def _provenance(state: State, training: dict[str, Any]) -> dict[str, object]:
+    return {
+        "run": training["run"],
+        "training_steps": training["step"],
+        "training_tokens": training["tokens"],
+        "training_hours": round(training["running_s"] / 3600, 2),
+        "tokenizer_sha256": hashlib.sha256(state.tokenizer.read_bytes()).hexdigest(),
+        "sources": ["Python standard library", *(package.requirement for package in TRAINING)],
+        "held_out": [package.requirement for package in HELD_OUT],
+    }
