@@ -1,0 +1,7 @@
+"""What the model should see: windows of the text, signatures from elsewhere, packed into a budget."""
+
+from devstral_ls.context.gather import gather
+from devstral_ls.context.pieces import Budget, Context, CountTokens, Piece
+from devstral_ls.context.workspace import Sources, Workspace
+
+__all__ = ["Budget", "Context", "CountTokens", "Piece", "Sources", "Workspace", "gather"]

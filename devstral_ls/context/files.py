@@ -1,0 +1,63 @@
+"""Reading one file of a workspace safely: what must not or cannot be shown is as if it were not there."""
+
+from pathlib import Path, PurePosixPath
+
+from devstral_ls.context.secrets import is_secret_path, mask_secrets
+
+MAX_FILE_BYTES = 1_000_000
+MAX_LINE_CHARACTERS_MEAN = 200  # above it a text is generated or minified
+
+# Editors' names for the languages; what is not listed is neither read nor indexed.
+_LANGUAGE_BY_SUFFIX = {
+    ".c": "c",
+    ".cc": "cpp",
+    ".cjs": "javascript",
+    ".cpp": "cpp",
+    ".cs": "csharp",
+    ".cts": "typescript",
+    ".cxx": "cpp",
+    ".go": "go",
+    ".h": "c",
+    ".hpp": "cpp",
+    ".java": "java",
+    ".js": "javascript",
+    ".jsx": "javascriptreact",
+    ".mjs": "javascript",
+    ".mts": "typescript",
+    ".php": "php",
+    ".py": "python",
+    ".pyi": "python",
+    ".rb": "ruby",
+    ".rs": "rust",
+    ".ts": "typescript",
+    ".tsx": "typescriptreact",
+}
+
+
+def language_of(path: str) -> str:
+    """The language of a file by its name, or an empty string."""
+    return _LANGUAGE_BY_SUFFIX.get(PurePosixPath(path).suffix, "")
+
+
+def read_text(folder: Path, path: str) -> str | None:
+    """The text of a plain, readable, hand-written UTF-8 file inside `folder`, secrets masked, or None."""
+    if not language_of(path) or is_secret_path(path):
+        return None
+    text = _read_text(folder, path)
+    return None if text is None else mask_secrets(text)
+
+
+def _read_text(folder: Path, path: str) -> str | None:
+    file = folder / path
+    try:
+        if not file.resolve().is_relative_to(folder) or not file.is_file():
+            return None
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, ValueError):
+        return None
+    is_generated = MAX_LINE_CHARACTERS_MEAN * (text.count("\n") + 1) < len(text)
+    if MAX_FILE_BYTES < len(content) or "\0" in text or is_generated:
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")

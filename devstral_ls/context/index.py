@@ -1,0 +1,93 @@
+"""The index of one root as the server sees it: arrays that another process keeps up to date."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from devstral_ls.context.columns import Columns, open_published
+from devstral_ls.context.walk import is_too_wide
+
+N_KEPT_GENERATIONS = 2
+_LOGGER = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+
+class Index:
+    """Owns the index process of a root and the arrays that it published last.
+
+    The last session's arrays are there at once; `refresh` brings them up to date in the background.
+    """
+
+    def __init__(self, root: Path, folder: Path | None = None) -> None:
+        self._root = root.resolve()
+        self._folder = folder or folder_of(self._root)
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.columns: Columns | None = open_published(self._folder)
+
+    def refresh(self, near: Sequence[str] = (), progress: Progress | None = None) -> None:
+        """Start to bring the index up to date, unless that is under way; `progress` is called from a thread."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        if is_too_wide(self._root):
+            _LOGGER.warning("%s is not indexed, open a project folder inside it", self._root)
+            return
+        command = [sys.executable, "-P", "-m", "devstral_ls.context.indexer", str(self._root), str(self._folder), *near]
+        # Spawned with its own pipes: the server's stdin and stdout belong to the protocol.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
+        )
+        self._reader = threading.Thread(target=self._listen, args=(self._process, progress), daemon=True)
+        self._reader.start()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a refresh that is under way; whether it ended in time."""
+        if self._reader is None:
+            return True
+        self._reader.join(timeout_s)
+        return not self._reader.is_alive()
+
+    def close(self) -> None:
+        """Stop the index process; what it read so far is kept."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _listen(self, process: subprocess.Popen[str], progress: Progress | None) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            if "published" in message:
+                self.columns = open_published(self._folder)
+                self._forget_old(message["published"])
+            elif progress is not None:
+                progress(message["done"], message["total"])
+
+    def _forget_old(self, current: str) -> None:
+        """Remove the arrays of earlier generations; files that are still mapped stay alive until they are let go."""
+        generations = sorted(self._folder.glob("columns-*"), key=lambda each: each.stat().st_mtime_ns)
+        for folder in generations[:-N_KEPT_GENERATIONS]:
+            if folder.name != current:
+                for file in folder.iterdir():
+                    file.unlink(missing_ok=True)
+                folder.rmdir()
+
+
+def folder_of(root: Path) -> Path:
+    """Where the index of a root is kept, in the user's cache folder."""
+    name = blake2b(str(root).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return _cache_folder() / "devstral-ls" / "index" / f"{root.name or 'root'}-{name}"
+
+
+def _cache_folder() -> Path:
+    chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    if chosen:
+        return Path(chosen)
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")

@@ -1,0 +1,109 @@
+"""The files of a workspace that may be indexed, nearest first."""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from devstral_ls.context.files import MAX_FILE_BYTES, language_of
+from devstral_ls.context.ignore import IGNORE_FILES, Rules, is_ignored, parse_rules
+from devstral_ls.context.secrets import is_secret_path
+
+MAX_FILES = 200_000
+MAX_FOLDERS = 100_000
+MAX_IGNORE_FILE_BYTES = 1_000_000
+
+# Other people's code and what tools generate, also where no ignore file says so.
+VENDORED_FOLDERS = frozenset({
+    "node_modules", "bower_components", "site-packages", "vendor", "_vendor", "third_party", "typeshed", "target",
+    "__pycache__", ".venv", "venv", ".tox", ".nox", ".git", ".hg", ".svn", "dist",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that may be indexed, and what tells whether it changed."""
+
+    path: str  # relative to the root, with forward slashes
+    modified_ns: int
+    n_bytes: int
+
+
+def is_too_wide(root: Path) -> bool:
+    """Whether a root is a whole disk or a whole home folder: nobody means that as a project."""
+    resolved = root.resolve()
+    return resolved == Path(resolved.anchor) or resolved == Path.home().resolve()
+
+
+def walk(root: Path, near: Sequence[str] = ()) -> Iterator[Found]:
+    """The files below `root`: first those in the folders of the `near` paths, then level by level.
+
+    Links are not followed. What git would ignore, secrets, vendored folders and large files are left out.
+    """
+    own = {os.path.dirname(path) for path in near}  # noqa: PTH120  relative names, no files
+    later: list[Found] = []
+    for found in islice(_walk_levels(root), MAX_FILES):
+        if os.path.dirname(found.path) in own or not own:  # noqa: PTH120  as above
+            yield found
+        else:
+            later.append(found)
+    yield from later
+
+
+def _walk_levels(root: Path) -> Iterator[Found]:
+    waiting: deque[tuple[str, tuple[Rules, ...]]] = deque([("", (_git_excludes(root),))])
+    n_folders = 0
+    while waiting and n_folders < MAX_FOLDERS:
+        folder, chain = waiting.popleft()
+        n_folders += 1
+        entries = _entries(root / folder)
+        chain = (*chain, *_rules_in(root, folder, {entry.name for entry in entries}))
+        for entry in entries:
+            path = folder + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if not _is_left_out(path, entry.name, chain):
+                    waiting.append((f"{path}/", chain))
+            elif entry.is_file(follow_symlinks=False) and language_of(path):
+                found = _found(path, entry)
+                if found and not is_secret_path(path) and not is_ignored(path, chain, is_folder=False):
+                    yield found
+
+
+def _is_left_out(path: str, name: str, chain: Sequence[Rules]) -> bool:
+    return name in VENDORED_FOLDERS or is_secret_path(f"{path}/") or is_ignored(path, chain, is_folder=True)
+
+
+def _found(path: str, entry: os.DirEntry[str]) -> Found | None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except OSError:
+        return None
+    return Found(path, status.st_mtime_ns, status.st_size) if status.st_size <= MAX_FILE_BYTES else None
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What a folder holds, in one order; nothing when it cannot be read."""
+    try:
+        with os.scandir(folder) as scanned:
+            return sorted(scanned, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _rules_in(root: Path, folder: str, names: set[str]) -> list[Rules]:
+    return [_rules(root / folder / name, folder) for name in IGNORE_FILES if name in names]
+
+
+def _git_excludes(root: Path) -> Rules:
+    return _rules(root / ".git" / "info" / "exclude", "")
+
+
+def _rules(file: Path, folder: str) -> Rules:
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_IGNORE_FILE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    return parse_rules(text, folder)
