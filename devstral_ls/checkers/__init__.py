@@ -1,0 +1,21 @@
+"""What is wrong with a text, one file a checker, and how two answers compare. A checker never changes a file."""
+
+from devstral_ls.checkers.comparison import Comparison, compare, span_after
+from devstral_ls.checkers.problem import Checker, Problem, Severity
+from devstral_ls.checkers.ruff import Ruff
+from devstral_ls.checkers.topics import Topic, quoted_in, topic_of
+from devstral_ls.checkers.ty import Ty
+
+__all__ = [
+    "Checker",
+    "Comparison",
+    "Problem",
+    "Ruff",
+    "Severity",
+    "Topic",
+    "Ty",
+    "compare",
+    "quoted_in",
+    "span_after",
+    "topic_of",
+]
