@@ -1,0 +1,76 @@
+'''Write the docstring of the function or class whose first line holds the cursor.
+
+Before: `def area(self):` and a body.
+Model: `The area in square metres.`
+After: the same with `"""The area in square metres."""` as its first line.
+'''
+
+import ast
+from collections.abc import Iterator
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.features.code_actions.action import Asked, Offer
+from devstral_ls.features.code_actions.written import accepted
+from devstral_ls.features.fixes import Tools
+from devstral_ls.features.python_tree import Function, enclosing, parse, span_of
+from devstral_ls.features.writer import Writer
+from devstral_ls.text import Document, Edit, Span
+
+KIND = "refactor.rewrite.docstring"
+_MAX_TOKENS = 48
+_DEADLINE_MS = 4000
+
+
+def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:  # noqa: ARG001
+    """On the line of a `def` or `class` without a docstring, and only with a model."""
+    node = _undocumented(asked.document, asked.span.start)
+    if asked.has_model and node is not None:
+        span = span_of(node, asked.document.text, asked.document.lines)
+        yield Offer(
+            action="docstring",
+            kind=KIND,
+            title=f"Write the docstring of {node.name}",
+            span=Span(span.start, span.start),
+            is_generated=True,
+        )
+
+
+def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | None) -> Offer | None:
+    """Let the model fill the hole between the quotes; one sentence is enough."""
+    node = _undocumented(document, offer.span.start)
+    if node is None or writer is None:
+        return None
+    start = document.lines.line_start(node.body[0].lineno - 1)
+    indent = document.text[start : span_of(node.body[0], document.text, document.lines).start]
+    if indent.strip():
+        return None  # the body stands on the line of the header
+    opening = f'{indent}"""'
+    completions = writer.fill(
+        document,
+        Span(start, start),
+        opening=opening,
+        max_tokens=_MAX_TOKENS,
+        stop=_end_of_sentence,
+        deadline_ms=_DEADLINE_MS,
+    )
+    edits = [(Edit(Span(start, start), f'{opening}{_sentence(each.text)}"""\n'),) for each in completions]
+    return accepted(offer, document, tools, edits)
+
+
+def _undocumented(document: Document, offset: int) -> Function | ast.ClassDef | None:
+    """The innermost definition that starts on the line of `offset` and has no docstring."""
+    tree = parse(document.text) if document.language_id == "python" else None
+    line = document.lines.line_of(offset)
+    around = enclosing(tree, line) if tree else []
+    if not around or around[-1].lineno != line + 1 or ast.get_docstring(around[-1]) is not None:
+        return None
+    return around[-1]
+
+
+def _end_of_sentence(written: str) -> int | None:
+    ends = [at for at in (written.find('"""'), written.find("\n", 1)) if 0 <= at]
+    return min(ends, default=None)
+
+
+def _sentence(written: str) -> str:
+    return " ".join(written.replace("\\", "").replace('"', "'").split())

@@ -1,0 +1,196 @@
+"""What stands under the cursor: signature, documentation, place, and what is wrong there and can be proven right.
+
+Nothing here runs a model, so a hover is there at once.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.checkers import Problem, Topic, topic_of
+from devstral_ls.errors import CheckerFailed
+from devstral_ls.features.fixes import Fix, Tools, find_fix
+from devstral_ls.features.import_lines import imports_of
+from devstral_ls.features.python_tree import Function, parse
+from devstral_ls.text import Document, Place, Span
+
+_MAX_DOC_CHARACTERS = 800
+_MAX_PROBLEMS = 3
+_UNKNOWN_TYPE = "Unknown"
+_FIX_MS = 300  # a hover that knows of no fix is better than a late one
+_RULE = re.compile(r"\n-{3,}\n")
+_IDENTIFIER = re.compile(r"[^\W\d]\w*")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>!|#~])")
+# Characters that are not seen, or that turn the order of others around: they are shown by their numbers.
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
+_MEANINGS = {
+    Topic.SYNTAX: "Python cannot read the text from here on.",
+    Topic.PLACE: "The statement stands where Python does not allow it.",
+    Topic.NAME: "Nothing in scope has this name, so the line fails when it runs.",
+    Topic.ATTRIBUTE: "The value before the dot has no such attribute.",
+    Topic.IMPORT: "The module or the name in it cannot be found.",
+    Topic.ARGUMENT_NAME: "No parameter of the call has this name.",
+    Topic.ARGUMENT_MISSING: "The call leaves out an argument that it needs.",
+    Topic.ARGUMENT_SURPLUS: "The call passes more arguments than there are parameters.",
+    Topic.AWAIT: "The coroutine is made but never runs.",
+    Topic.RETURN: "The function ends without the value that it promises.",
+    Topic.TYPE: "The value is of another type than the one that is needed here.",
+    Topic.UNUSED: "Nothing uses it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One problem under the cursor, what it means, and the fix that is proven for it."""
+
+    problem: Problem
+    meaning: str
+    fix: Fix | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known about a place; every part may be empty."""
+
+    span: Span
+    signature: str
+    documentation: str
+    defined_at: str
+    diagnoses: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    signature: str = ""
+    documentation: str = ""
+    defined_at: str = ""
+
+
+def explain(place: Place, problems: Sequence[Problem], tools: Tools, cancel: CancelToken) -> Explanation | None:
+    """Everything that is known about `place`; None where there is nothing to say."""
+    here = [problem for problem in problems if problem.span.contains(place.offset)][:_MAX_PROBLEMS]
+    span = _identifier(place)
+    known = _known(place, span, tools) if span else _Known()
+    if not here and known == _Known():
+        return None
+    quick = replace(tools, deadline_ms=_FIX_MS, propose=None)
+    diagnoses = tuple(_diagnosis(place.document, problem, quick, cancel) for problem in here)
+    covered = span or here[0].span
+    return Explanation(covered, known.signature, known.documentation, known.defined_at, diagnoses)
+
+
+def as_markdown(explanation: Explanation, language_id: str) -> str:
+    """Markdown in which text from a workspace can be no link, image or command."""
+    parts = [_fenced(explanation.signature, language_id)] if explanation.signature else []
+    if explanation.documentation:
+        parts.append(escape(explanation.documentation))
+    if explanation.defined_at:
+        parts.append(f"*{escape(explanation.defined_at)}*")
+    parts += ["  \n".join(escape(line) for line in _lines_about(each)) for each in explanation.diagnoses]
+    return "\n\n".join(parts)
+
+
+def as_lines(explanation: Explanation) -> Iterator[str]:
+    """The same as plain text."""
+    for part in (explanation.signature, explanation.documentation, explanation.defined_at):
+        if part:
+            yield visible(part)
+    for diagnosis in explanation.diagnoses:
+        yield from map(visible, _lines_about(diagnosis))
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is written."""
+    return _MARKUP.sub(r"\\\1", visible(text))
+
+
+def visible(text: str) -> str:
+    """Text in which unseen and direction-changing characters can be seen."""
+    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)
+
+
+def _lines_about(diagnosis: Diagnosis) -> list[str]:
+    problem = diagnosis.problem
+    title = f"{problem.source} {problem.code}".strip()
+    lines = [f"{title}: {problem.message.splitlines()[0]}"]
+    if diagnosis.meaning:
+        lines.append(diagnosis.meaning)
+    if diagnosis.fix is not None:
+        judges = " and ".join(diagnosis.fix.proof.checked_by)
+        lines.append(f"There is a fix, verified by {judges}: {diagnosis.fix.candidate.title}")
+    return lines
+
+
+def _diagnosis(document: Document, problem: Problem, tools: Tools, cancel: CancelToken) -> Diagnosis:
+    meaning = _MEANINGS.get(topic_of(problem), "")
+    return Diagnosis(problem, meaning, find_fix(document, problem, tools, cancel))
+
+
+def _known(place: Place, span: Span, tools: Tools) -> _Known:
+    """From the types where there are any, else from the text itself."""
+    if tools.types is not None:
+        try:
+            told = tools.types.hover_at(place.document, place.offset)
+            where = tools.types.definition_at(place.document, place.offset)
+        except CheckerFailed:
+            told, where = "", None
+        if told and told != _UNKNOWN_TYPE:
+            signature, *rest = _RULE.split(told, maxsplit=1)
+            return _Known(signature, _shortened("".join(rest)), _place_words(where, place.document))
+    return _from_text(span.of(place.document.text), place.document)
+
+
+def _place_words(where: tuple[str, int] | None, document: Document) -> str:
+    if where is None:
+        return ""
+    uri, line = where
+    name = document.path if uri == document.uri else "/".join(uri.rsplit("/", 2)[-2:])
+    return f"defined in {name}, line {line + 1}"
+
+
+def _from_text(name: str, document: Document) -> _Known:
+    """The definition of that name in the same text, or the import that brings it."""
+    tree = parse(document.text) if document.language_id == "python" else None
+    if tree is None:
+        return _Known()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
+            where = f"defined in {document.path}, line {node.lineno}"
+            return _Known(_header(node), _shortened(ast.get_docstring(node) or ""), where)
+    for one in imports_of(document):
+        if one.bound_name == name:
+            return _Known(one.statement)
+    return _Known()
+
+
+def _header(node: Function | ast.ClassDef) -> str:
+    if isinstance(node, ast.ClassDef):
+        bases = ", ".join(ast.unparse(base) for base in node.bases)
+        return f"class {node.name}({bases})" if bases else f"class {node.name}"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    start = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    return f"{start} {node.name}({ast.unparse(node.args)}){returns}"
+
+
+def _shortened(documentation: str) -> str:
+    text = documentation.strip()
+    return text if len(text) <= _MAX_DOC_CHARACTERS else f"{text[:_MAX_DOC_CHARACTERS].rstrip()}…"
+
+
+def _identifier(place: Place) -> Span | None:
+    line = place.document.line_span(place.line)
+    for match in _IDENTIFIER.finditer(line.of(place.document.text)):
+        span = Span(*match.span()).shifted(line.start)
+        if span.contains(place.offset):
+            return span
+    return None
+
+
+def _fenced(code: str, language_id: str) -> str:
+    """`code` as a block that it cannot leave, whatever back-ticks it holds."""
+    fence = "```"
+    while fence in code:
+        fence += "`"
+    return f"{fence}{language_id}\n{visible(code)}\n{fence}"

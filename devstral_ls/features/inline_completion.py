@@ -1,0 +1,208 @@
+"""Inline completion: what to ask the model at a cursor, and what of its answer to propose.
+
+`suggest` and `suggest_blocking` differ only in how they wait for the engine; all decisions are pure.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.config import Settings
+from devstral_ls.context import Budget, Context, Sources, gather
+from devstral_ls.engine.request import (
+    Block,
+    Completion,
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    InfillPrompt,
+    Priority,
+)
+from devstral_ls.features.clean import Rejected, clean
+from devstral_ls.features.confidence import THRESHOLDS, Threshold
+from devstral_ls.features.memory import SuggestionMemory
+from devstral_ls.features.names import has_unknown_name
+from devstral_ls.features.outcome import Outcome, Silence, Suggestion, silent
+from devstral_ls.features.placement import breaks_syntax
+from devstral_ls.features.shape import Extent, Shape, shape_at
+from devstral_ls.text import Document, Place
+
+if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
+    from devstral_ls.engine.engine import Engine
+
+MAX_PREFIX_TOKENS = 1024
+MAX_SUFFIX_TOKENS = 256
+MAX_LINE_TOKENS = 48
+MAX_BLOCK_TOKENS = 160
+MAX_CANDIDATES = 3
+MAX_REFERENCE_CHARACTERS = 60_000  # of the document on each side of the windows: searched, not read
+_MARKER_TOKENS = 64  # titles of pieces, markers, the end token
+MAX_CHARACTERS_TO_THE_RIGHT = 8  # more than closers and a colon means that the line is being edited, not written
+_CLOSERS = re.compile(r"[\s)\]}\"'`:,;]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One decided request, with what is needed to judge the answer."""
+
+    place: Place
+    shape: Shape
+    request: GenerationRequest
+    threshold: Threshold | None  # None where somebody asked for it
+
+
+async def suggest(
+    place: Place,
+    *,
+    engine: "Engine",
+    sources: Sources,
+    settings: Settings,
+    cancel: CancelToken,
+    key: str,
+    priority: Priority = Priority.TYPING,
+    memory: SuggestionMemory | None = None,
+) -> Outcome:
+    """What to propose at `place`; a newer request with the same `key` supersedes this one.
+
+    What `memory` holds already is answered without the model, and what is found is kept there.
+    """
+    remembered = memory.recall(place, settings, priority) if memory else None
+    if remembered is not None:
+        return remembered
+    planned = plan(place, engine=engine, sources=sources, settings=settings, key=key, priority=priority)
+    if isinstance(planned, Silence):
+        return silent(planned)
+    outcome = judge(planned, await engine.generate(planned.request, cancel))
+    if memory is not None:
+        memory.remember(place, outcome, settings, priority)
+    return outcome
+
+
+def suggest_blocking(
+    place: Place,
+    *,
+    engine: "Engine",
+    sources: Sources,
+    settings: Settings,
+    cancel: CancelToken,
+    key: str = "",
+    priority: Priority = Priority.EXPLICIT,
+) -> Outcome:
+    """As `suggest`, for callers without an event loop."""
+    planned = plan(place, engine=engine, sources=sources, settings=settings, key=key, priority=priority)
+    if isinstance(planned, Silence):
+        return silent(planned)
+    return judge(planned, engine.generate_blocking(planned.request, cancel))
+
+
+def plan(
+    place: Place, *, engine: "Engine", sources: Sources, settings: Settings, key: str, priority: Priority
+) -> Plan | Silence:
+    """What to ask the model, or why not to ask it."""
+    reason = _reason_not_to_ask(place, priority)
+    if reason is not None:
+        return reason
+    shape = shape_at(place, settings.max_lines)
+    context = gather(place, budget=_budget(engine, settings, shape), sources=sources)
+    if not context.prefix and place.before:
+        return Silence.SECRETS
+    request = GenerationRequest(
+        prompt=_prompt(place.document, context),
+        key=key,
+        priority=priority,
+        max_tokens=_max_tokens(shape),
+        deadline_ms=settings.deadline_ms,
+        stop=shape.end_of,
+        references=_elsewhere(place, context),
+        n_best=MAX_CANDIDATES if priority is Priority.EXPLICIT else 1,
+    )
+    return Plan(place, shape, request, None if priority is Priority.EXPLICIT else THRESHOLDS[settings.eagerness])
+
+
+def judge(plan: Plan, generation: Generation) -> Outcome:
+    """The suggestions worth showing of what the model said, each once, or why there are none."""
+    suggestions: dict[str, Suggestion] = {}
+    reason = Silence.CANCELLED
+    for completion in generation.completions:
+        judged = _judge_one(plan, completion)
+        if isinstance(judged, Suggestion):
+            suggestions.setdefault(judged.text, judged)
+        elif reason is Silence.CANCELLED:
+            reason = judged
+    if not suggestions:
+        return silent(reason, generation.metrics)
+    return Outcome(tuple(suggestions.values()), None, generation.metrics)
+
+
+def _judge_one(plan: Plan, completion: Completion) -> Suggestion | Silence:
+    if completion.finish in {FinishReason.CANCELLED, FinishReason.SUPERSEDED}:
+        return Silence.CANCELLED
+    is_whole = completion.finish in {FinishReason.END, FinishReason.STOPPED}
+    cleaned = clean(plan.place, completion.text, plan.shape, is_whole=is_whole, breaks=breaks_syntax)
+    if isinstance(cleaned, Rejected):
+        return Silence.REPEATS_ITSELF if completion.finish is FinishReason.REPEATED else cleaned.reason
+    if not plan.shape.nesting.quote and has_unknown_name(plan.place, cleaned.new_text):
+        return Silence.UNKNOWN_NAME
+    if plan.threshold is not None and not plan.threshold.is_met_by(completion):
+        return Silence.UNSURE
+    return Suggestion(cleaned, completion.mean_logprob, completion.min_logprob)
+
+
+def _reason_not_to_ask(place: Place, priority: Priority) -> Silence | None:
+    """Why the model could say nothing useful at `place`, decided from the text alone."""
+    if not place.document.text.strip():
+        return Silence.NOTHING_TO_GO_ON
+    right = place.line_after
+    if right[:1].isidentifier() or right[:1].isdigit():
+        return Silence.MID_WORD
+    is_between_code = _CLOSERS.fullmatch(right) is None or MAX_CHARACTERS_TO_THE_RIGHT < len(right.strip())
+    if is_between_code and priority is not Priority.EXPLICIT:
+        return Silence.TEXT_TO_THE_RIGHT
+    return None
+
+
+def _prompt(document: Document, context: Context) -> InfillPrompt:
+    """The context as the engine takes it; the model has only ever seen plain line feeds."""
+    return InfillPrompt(
+        stable=tuple(Block(piece.path, piece.text) for piece in context.stable),
+        title=document.path,
+        suffix=_with_plain_breaks(context.suffix),
+        volatile=context.volatile,
+        prefix=_with_plain_breaks(context.prefix),
+    )
+
+
+def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
+    """The text of this document that the windows leave out; it stays the same while the user types."""
+    before = place.before[: len(place.before) - len(context.prefix)]
+    after = place.after[len(context.suffix) :]
+    nearest = (before[-MAX_REFERENCE_CHARACTERS:], after[:MAX_REFERENCE_CHARACTERS])
+    return tuple(_with_plain_breaks(text) for text in nearest if text.strip())
+
+
+def _budget(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
+    """How the model's window is shared; what is nearest to the cursor is served first."""
+    left = _window_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
+    prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)
+    suffix_tokens = min(MAX_SUFFIX_TOKENS, left // 6)
+    return Budget(
+        prefix_tokens=prefix_tokens,
+        suffix_tokens=suffix_tokens,
+        stable_tokens=min(settings.context_tokens, left - prefix_tokens - suffix_tokens),
+        count_tokens=engine.count_tokens,
+    )
+
+
+def _max_tokens(shape: Shape) -> int:
+    return MAX_LINE_TOKENS if shape.extent is Extent.LINE else MAX_BLOCK_TOKENS
+
+
+def _with_plain_breaks(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _window_tokens(engine: "Engine") -> int:
+    window_tokens = engine.facts()["window_tokens"]
+    assert isinstance(window_tokens, int)
+    return window_tokens

@@ -1,0 +1,85 @@
+"""The model as a writer of holes in a text: what stands around a span goes in, what could stand there comes out."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.context import Budget, Sources, gather
+from devstral_ls.engine.request import (
+    Block,
+    Completion,
+    FinishReason,
+    GenerationRequest,
+    InfillPrompt,
+    Priority,
+    StopRule,
+)
+from devstral_ls.text import Document, Place, Span
+
+if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
+    from devstral_ls.engine.engine import Engine
+
+MAX_PREFIX_TOKENS = 1024
+MAX_SUFFIX_TOKENS = 512
+MAX_STABLE_TOKENS = 512
+# Natural logarithm, a token: what the model is less sure of is noise, and the checkers do not judge prose.
+MIN_MEAN_LOGPROB = -1.25
+_UNFINISHED = frozenset({FinishReason.CANCELLED, FinishReason.SUPERSEDED, FinishReason.REPEATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Asks the engine and waits for it; it belongs to a thread that may wait."""
+
+    engine: "Engine"
+    sources: Sources
+    cancel: CancelToken
+
+    def fill(
+        self,
+        document: Document,
+        hole: Span,
+        *,
+        opening: str = "",
+        max_tokens: int,
+        stop: StopRule | None = None,
+        n_best: int = 1,
+        deadline_ms: float,
+    ) -> list[Completion]:
+        """Texts for `hole`, the likeliest first; `opening` is already written at its start."""
+        text = document.text[: hole.start] + opening + document.text[hole.end :]
+        place = Place(replace(document, text=text), hole.start + len(opening))
+        request = GenerationRequest(
+            prompt=self._prompt(place),
+            key=f"{document.uri}:{hole.start}",
+            priority=Priority.FIX,
+            max_tokens=max_tokens,
+            deadline_ms=deadline_ms,
+            stop=stop,
+            n_best=n_best,
+        )
+        generation = self.engine.generate_blocking(request, self.cancel)
+        return [each for each in generation.completions if _is_meant(each)]
+
+    def _prompt(self, place: Place) -> InfillPrompt:
+        count = self.engine.count_tokens
+        budget = Budget(
+            prefix_tokens=MAX_PREFIX_TOKENS,
+            suffix_tokens=MAX_SUFFIX_TOKENS,
+            stable_tokens=MAX_STABLE_TOKENS,
+            count_tokens=count,
+        )
+        context = gather(place, budget=budget, sources=self.sources)
+        return InfillPrompt(
+            stable=tuple(Block(piece.path, piece.text) for piece in context.stable),
+            title=place.document.path,
+            suffix=context.suffix.replace("\r\n", "\n"),
+            volatile=context.volatile,
+            prefix=context.prefix.replace("\r\n", "\n"),
+        )
+
+
+def _is_meant(completion: Completion) -> bool:
+    """Whether the model has finished saying something that it is sure enough of."""
+    is_said = completion.finish not in _UNFINISHED and bool(completion.text.strip())
+    return is_said and MIN_MEAN_LOGPROB <= completion.mean_logprob

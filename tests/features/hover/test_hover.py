@@ -1,0 +1,71 @@
+"""Hover: what is known at `$0`, and what a text may not do to the reader."""
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.checkers import Ruff
+from devstral_ls.features.fixes import Tools
+from devstral_ls.features.hover import Explanation, as_lines, as_markdown, escape, explain
+from devstral_ls.text import Document, Place
+
+TOOLS = Tools(checkers=(Ruff(),))
+
+
+def explained(before: str) -> Explanation | None:
+    document = Document("file:///a.py", before.replace("$0", ""), path="a.py")
+    place = Place(document, before.index("$0"))
+    return explain(place, Ruff().check(document), TOOLS, CancelToken())
+
+
+def check_hover(before: str, *lines: str) -> None:
+    """Check what is said about `$0`, line by line."""
+    found = explained(before)
+    assert found is not None
+    assert list(lines) == list(as_lines(found))
+
+
+def test_a_function_shows_its_signature_doc_and_place() -> None:
+    """A name that the text defines is explained from the text."""
+    check_hover(
+        'def area(r: float) -> float:\n    """The area."""\n    return 3 * r * r\n\n\nprint($0area(2))\n',
+        "def area(r: float) -> float",
+        "The area.",
+        "defined in a.py, line 1",
+    )
+
+
+def test_an_imported_name_shows_its_import() -> None:
+    """A name from elsewhere says where it comes from."""
+    check_hover("from os import path\n\nprint(pa$0th)\n", "from os import path")
+
+
+def test_a_problem_is_explained_with_its_fix() -> None:
+    """The reader learns what a diagnostic means and whether a fix is proven."""
+    check_hover(
+        "import json\n\nprint(js$0n, json)\n",
+        "ruff F821: Undefined name `jsn`",
+        "Nothing in scope has this name, so the line fails when it runs.",
+        "There is a fix, verified by ruff: jsn → json",
+    )
+
+
+def test_nothing_is_said_about_nothing() -> None:
+    """An empty place has no hover."""
+    assert explained("x = 1\n$0\n") is None
+
+
+def test_a_docstring_can_be_no_link_and_no_image() -> None:
+    """Markdown from a workspace is shown as it is written."""
+    found = explained('def $0f():\n    """![x](https://a.b/c) [run](command:x) <b>"""\n')
+    assert found is not None
+    assert r"\!\[x\](https://a.b/c) \[run\](command:x) \<b\>" in as_markdown(found, "python")
+
+
+def test_unseen_characters_are_seen() -> None:
+    """Characters that turn the reading order around show their numbers."""
+    assert "a⟨U+202E⟩b⟨U+200B⟩" == escape("a\u202eb\u200b")
+
+
+def test_code_cannot_leave_its_block() -> None:
+    """Back-ticks in a signature do not end the block around it."""
+    found = explained("def $0f(x='```'):\n    return x\n")
+    assert found is not None
+    assert as_markdown(found, "python").startswith("````python\n")
