@@ -1,0 +1,47 @@
+"""The language server: LSP on stdin and stdout."""
+
+import asyncio
+import logging
+import os
+import sys
+from typing import BinaryIO, NoReturn
+
+from devstral_ls.config import Settings
+from devstral_ls.server.conversation import converse
+from devstral_ls.server.lifecycle import leave
+from devstral_ls.server.loading import OpenEngine, open_bundle
+
+__all__ = ["serve"]
+
+
+def serve(settings: Settings | None = None, *, open_engine: OpenEngine = open_bundle) -> NoReturn:
+    """Talk to the editor until it leaves, then end the process with the exit code that LSP names."""
+    source, sink = _claim_stdio()
+    _log_to_stderr()
+    asyncio.run(_converse_and_leave(source, sink, settings or Settings(), open_engine))
+    raise AssertionError("the process has left")
+
+
+async def _converse_and_leave(source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: OpenEngine) -> None:
+    # Within the loop: asyncio would wait for the threads that load or run the model.
+    leave(await converse(source, sink, settings, open_engine))
+
+
+def _claim_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """Take stdin and stdout for the protocol alone; what a library prints goes to stderr."""
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return source, sink
+
+
+def _log_to_stderr() -> None:
+    """Log what we say ourselves; pygls quotes whole messages, and with them the user's text."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("pygls", "asyncio"):
+        foreign = logging.getLogger(name)
+        foreign.setLevel(logging.CRITICAL + 1)
+        foreign.propagate = False

@@ -1,0 +1,144 @@
+"""From a snapshot to code actions and hovers: the features run in the threads of the checkers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.server import from_lsp
+from devstral_ls.server.notebooks import cells_around
+from devstral_ls.server.session import NoPlace, Snapshot
+from devstral_ls.text import Document, Place, Span
+
+if TYPE_CHECKING:  # checkers and features are imported by a thread, when somebody first asks
+    from devstral_ls.checkers import Problem
+    from devstral_ls.features.code_actions import Offer
+    from devstral_ls.features.hover import Explanation
+    from devstral_ls.features.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Offers for one version of a document."""
+
+    document: Document
+    offers: Sequence["Offer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What our checkers find in one version of a document."""
+
+    document: Document
+    mistakes: Sequence["Problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What is known about a place of a document."""
+
+    document: Document
+    explanation: "Explanation"
+
+
+async def offer_at(snapshot: Snapshot, params: types.CodeActionParams, cancel: CancelToken) -> Offered | None:
+    """What can be done at a range; None where there is no such place, or where nothing is to be suggested."""
+    document = _document(snapshot, params.text_document.uri, params.range.start)
+    span = from_lsp.span(document, params.range, snapshot.client.encoding) if document else None
+    if document is None or span is None:
+        return None
+    return await snapshot.checking.run(partial(_offers, snapshot, document, span, params.context, cancel))
+
+
+async def resolve(snapshot: Snapshot, document: Document, offer: "Offer", cancel: CancelToken) -> "Offer | None":
+    """The offer with its edits; the model is asked only where the checkers alone found nothing."""
+    writer = await _writer(snapshot, document, cancel) if offer.edits is None else None
+    return await snapshot.checking.run(partial(_resolved, snapshot, document, offer, writer))
+
+
+async def explain_at(snapshot: Snapshot, params: types.HoverParams, cancel: CancelToken) -> Explained | None:
+    """What is known about a position."""
+    place = snapshot.place(params.text_document.uri, params.position)
+    if isinstance(place, NoPlace) or _is_off(snapshot, place.document):
+        return None
+    explanation = await snapshot.checking.run(partial(_explained, snapshot, place, cancel))
+    return Explained(place.document, explanation) if explanation else None
+
+
+async def check(snapshot: Snapshot, uri: str) -> Checked | None:
+    """What is wrong with a document; None where our checkers are not asked for."""
+    document = _document(snapshot, uri, types.Position(0, 0))
+    if document is None or not snapshot.settings.diagnostics:
+        return None
+    return Checked(document, await snapshot.checking.run(partial(_mistakes, snapshot, document)))
+
+
+def _document(snapshot: Snapshot, uri: str, position: types.Position) -> Document | None:
+    place = snapshot.place(uri, position)
+    if isinstance(place, NoPlace) or _is_off(snapshot, place.document):
+        return None
+    return place.document
+
+
+def _is_off(snapshot: Snapshot, document: Document) -> bool:
+    # A cell of a notebook means little without the cells above it, which the checkers do not see.
+    is_cell = cells_around(snapshot.notebooks, document.uri) is not None
+    return is_cell or snapshot.settings.reason_off(document.language_id, document.path) is not None
+
+
+def _offers(
+    snapshot: Snapshot,
+    document: Document,
+    span: Span,
+    context: types.CodeActionContext,
+    cancel: CancelToken,
+) -> Offered:
+    from devstral_ls.features import code_actions  # noqa: PLC0415 - for start-up
+
+    tools = snapshot.checking.tools(document, snapshot.documents_beside(document.uri), snapshot.roots)
+    asked = code_actions.Asked(
+        document=document,
+        span=span,
+        problems=from_lsp.problems(document, context.diagnostics, snapshot.client.encoding),
+        only=tuple(str(getattr(kind, "value", kind)) for kind in context.only or ()),
+        has_model=_has_model(snapshot),
+    )
+    return Offered(document, code_actions.offers(asked, tools, cancel))
+
+
+def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "Writer | None") -> "Offer | None":
+    from devstral_ls.features import code_actions  # noqa: PLC0415 - for start-up
+
+    tools = snapshot.checking.tools(document, snapshot.documents_beside(document.uri), snapshot.roots)
+    return code_actions.resolve(offer, document, tools, writer)
+
+
+def _explained(snapshot: Snapshot, place: Place, cancel: CancelToken) -> "Explanation | None":
+    from devstral_ls.features import hover  # noqa: PLC0415 - for start-up
+    from devstral_ls.features.verification import examine  # noqa: PLC0415 - for start-up
+
+    document = place.document
+    tools = snapshot.checking.tools(document, snapshot.documents_beside(document.uri), snapshot.roots)
+    mistakes = examine(document, tools.checkers).mistakes
+    return hover.explain(place, mistakes, tools, cancel)
+
+
+def _mistakes(snapshot: Snapshot, document: Document) -> Sequence["Problem"]:
+    from devstral_ls.features.verification import examine  # noqa: PLC0415 - for start-up
+
+    return examine(document, snapshot.checking.tools(document, (), snapshot.roots).checkers).mistakes
+
+
+async def _writer(snapshot: Snapshot, document: Document, cancel: CancelToken) -> "Writer":
+    from devstral_ls.features.writer import Writer  # noqa: PLC0415 - for start-up
+
+    return Writer(await snapshot.ready_engine(), snapshot.sources_beside(document.uri), cancel)
+
+
+def _has_model(snapshot: Snapshot) -> bool:
+    """Whether the model is loaded; one that failed to load is not offered."""
+    task = snapshot.engine
+    return task.done() and not task.cancelled() and task.exception() is None

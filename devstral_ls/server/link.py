@@ -1,0 +1,56 @@
+"""The connected editor, as the session speaks to it: over pygls, and never waited for."""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from devstral_ls.server.status import Status
+
+_LOGGER = logging.getLogger(__name__)
+
+STATUS = "didChangeStatus"  # the name and shape that Copilot's plugins know; others ignore it
+
+
+class Link:
+    """Tells and asks the editor; a question that it fails to answer is given up with a line in the log."""
+
+    def __init__(self, server: LanguageServer) -> None:
+        self._server = server
+
+    def tell(self, status: Status) -> None:
+        told = {"kind": status.kind.value, "message": status.message, "busy": status.is_busy}
+        self._server.protocol.notify(STATUS, told)
+
+    def log(self, line: str) -> None:
+        _LOGGER.warning("%s", line)
+        self._server.window_log_message(types.LogMessageParams(types.MessageType.Warning, line))
+
+    def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
+        def take(answer: "Future[Sequence[Any]]") -> None:
+            if (values := _result(answer)) is not None:
+                answered(next(iter(values), None))
+
+        items = [types.ConfigurationItem(section=section)]
+        self._server.workspace_configuration(types.ConfigurationParams(items)).add_done_callback(take)
+
+    def watch_settings(self, section: str) -> None:
+        registration = types.Registration(
+            id="settings",
+            method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            register_options={"section": section},
+        )
+        self._server.client_register_capability(types.RegistrationParams([registration])).add_done_callback(_result)
+
+
+def _result(answer: "Future[Sequence[Any]] | Future[None]") -> list[object] | None:
+    """What the editor answered, or None when it failed to."""
+    error = None if answer.cancelled() else answer.exception()
+    if answer.cancelled() or error is not None:
+        _LOGGER.warning("the editor did not answer a question: %s", type(error).__name__)
+        return None
+    result = answer.result()
+    return list(result) if isinstance(result, (list, tuple)) else None

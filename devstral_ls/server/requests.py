@@ -1,0 +1,166 @@
+"""What the server answers and hears, one entry a method."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcInvalidParams
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.server import actions, from_lsp, to_lsp
+from devstral_ls.server.dispatch import Notifications, Request, Requests
+from devstral_ls.server.feedback import Fate
+from devstral_ls.server.session import Session, Snapshot
+from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
+
+# As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
+CODE_ACTION_KINDS = ("quickfix", "source.fixAll.devstral", "refactor.rewrite.docstring", "refactor.rewrite.body")
+COMPLETION_MS = 200  # Helix shows a menu only when all servers have answered, or after 250 ms
+
+
+class JsonRpcRequestFailed(JsonRpcException):
+    """LSP's RequestFailed, which pygls 2.1.1 does not know."""
+
+    CODE = types.LSPErrorCodes.RequestFailed
+    MESSAGE = "Request Failed"
+
+
+async def inline_completion(
+    snapshot: Snapshot, params: types.InlineCompletionParams, cancel: CancelToken
+) -> types.InlineCompletionList:
+    is_explicit = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+    selected = params.context.selected_completion_info
+    asked = Asked(params.text_document.uri, params.position, selected, is_explicit)
+    return to_lsp.inline_completions(await suggest_at(snapshot, asked, cancel), snapshot.client.encoding)
+
+
+async def completion(snapshot: Snapshot, params: types.CompletionParams, cancel: CancelToken) -> types.CompletionList:
+    if not snapshot.offers_items:
+        return to_lsp.no_completions()
+    asked = Asked(params.text_document.uri, params.position)
+    suggested = await _within(COMPLETION_MS, suggest_at(snapshot, asked, cancel))
+    return to_lsp.completions(suggested, snapshot.client.encoding) if suggested else to_lsp.no_completions()
+
+
+async def code_action(
+    snapshot: Snapshot, params: types.CodeActionParams, cancel: CancelToken
+) -> list[types.CodeAction]:
+    offered = await actions.offer_at(snapshot, params, cancel)
+    return to_lsp.code_actions(offered.document, offered.offers, snapshot.client) if offered else []
+
+
+async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, cancel: CancelToken) -> types.CodeAction:
+    if params.edit is not None:
+        return params  # on save, Helix 25.07 also resolves what came complete
+    chosen = from_lsp.chosen(params.data)
+    document = snapshot.document(chosen.uri, chosen.version)
+    if document is None:
+        raise JsonRpcContentModified("the document has changed since this was offered")
+    offer = await actions.resolve(snapshot, document, chosen.offer, cancel)
+    if offer is None:
+        raise JsonRpcRequestFailed(f"nothing could be proven for: {chosen.offer.title}")
+    return to_lsp.code_action(document, offer, snapshot.client)
+
+
+async def hover(snapshot: Snapshot, params: types.HoverParams, cancel: CancelToken) -> types.Hover | None:
+    explained = await actions.explain_at(snapshot, params, cancel)
+    return to_lsp.hover(explained.document, explained.explanation, snapshot.client) if explained else None
+
+
+async def diagnostic(
+    snapshot: Snapshot, params: types.DocumentDiagnosticParams, _cancel: CancelToken
+) -> types.DocumentDiagnosticReport:
+    checked = await actions.check(snapshot, params.text_document.uri)
+    return (
+        to_lsp.diagnostics(checked.document, checked.mistakes, snapshot.client) if checked else to_lsp.no_diagnostics()
+    )
+
+
+async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams, _cancel: CancelToken) -> None:
+    if params.command != to_lsp.ACCEPT:
+        raise JsonRpcInvalidParams(f"unknown command {params.command!r}")
+    snapshot.feedback.happened(next(iter(params.arguments or ()), None), Fate.ACCEPTED)
+
+
+async def metrics(snapshot: Snapshot, _params: object, _cancel: CancelToken) -> dict[str, object]:
+    """Ours: where the time of the last generations went, newest last; counts and milliseconds, no text."""
+    engine = await asyncio.shield(snapshot.engine)
+    return {"recent": [asdict(each) for each in engine.recent()]}
+
+
+def shown(session: Session, params: Mapping[str, Any]) -> None:
+    """Copilot's `textDocument/didShowCompletion`."""
+    session.feedback.happened(_offer_id(params), Fate.SHOWN)
+
+
+def partly_accepted(session: Session, params: Mapping[str, Any]) -> None:
+    """Copilot's `textDocument/didPartiallyAcceptCompletion`; the length counts UTF-16 units."""
+    n_units = params.get("acceptedLength")
+    session.feedback.happened(_offer_id(params), Fate.PARTLY_ACCEPTED, n_units if type(n_units) is int else None)
+
+
+def _offer_id(params: Mapping[str, Any]) -> object:
+    """The id in the command of the item that a notification speaks of."""
+    item = params.get("item")
+    command = item.get("command") if isinstance(item, Mapping) else None
+    arguments = command.get("arguments") if isinstance(command, Mapping) else None
+    return arguments[0] if isinstance(arguments, list) and arguments else None
+
+
+async def _within(limit_ms: float, work: Coroutine[None, None, Suggested]) -> Suggested | None:
+    """The result of `work`, or None when it would come too late; it is then cancelled."""
+    try:
+        return await asyncio.wait_for(work, limit_ms / 1e3)
+    except TimeoutError:
+        return None
+
+
+def _unheeded(_session: Session, _params: object) -> None:
+    """For notifications that clients send to everybody."""
+
+
+REQUESTS: Requests = {
+    types.TEXT_DOCUMENT_INLINE_COMPLETION: Request(
+        inline_completion,
+        options=types.InlineCompletionOptions(),  # pygls 2.1.1 advertises nothing without options
+        empty=to_lsp.no_inline_completions,
+        supersedes=True,
+    ),
+    types.TEXT_DOCUMENT_COMPLETION: Request(completion, empty=to_lsp.no_completions, supersedes=True),
+    types.TEXT_DOCUMENT_CODE_ACTION: Request(
+        code_action,
+        options=types.CodeActionOptions(code_action_kinds=list(CODE_ACTION_KINDS), resolve_provider=True),
+        empty=to_lsp.no_code_actions,
+    ),
+    types.CODE_ACTION_RESOLVE: Request(resolve_code_action),
+    types.TEXT_DOCUMENT_HOVER: Request(hover, empty=lambda: None),
+    types.TEXT_DOCUMENT_DIAGNOSTIC: Request(
+        diagnostic,
+        options=types.DiagnosticOptions(
+            inter_file_dependencies=True, workspace_diagnostics=False, identifier="devstral"
+        ),
+        empty=to_lsp.no_diagnostics,
+        supersedes=True,
+    ),
+    types.WORKSPACE_EXECUTE_COMMAND: Request(execute_command),
+    "devstral/metrics": Request(metrics),
+}
+
+COMMANDS = (to_lsp.ACCEPT,)
+
+NOTIFICATIONS: Notifications = {
+    types.INITIALIZED: Session.initialized,
+    types.TEXT_DOCUMENT_DID_OPEN: Session.opened,
+    types.TEXT_DOCUMENT_DID_CHANGE: Session.changed,
+    types.TEXT_DOCUMENT_DID_CLOSE: Session.closed,
+    types.NOTEBOOK_DOCUMENT_DID_OPEN: Session.notebook_opened,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE: Session.notebook_changed,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE: Session.notebook_closed,
+    types.WORKSPACE_DID_CHANGE_CONFIGURATION: Session.configured,
+    types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: Session.folders_changed,
+    "textDocument/didShowCompletion": shown,
+    "textDocument/didPartiallyAcceptCompletion": partly_accepted,
+    "textDocument/didFocus": _unheeded,
+}

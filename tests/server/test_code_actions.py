@@ -1,0 +1,195 @@
+"""Code actions and hovers over the wire: what is offered, resolved, refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from editor import URI, Editor
+from server_fixtures import Connect
+
+from devstral_ls.features.code_actions import KINDS
+from devstral_ls.server.requests import CODE_ACTION_KINDS
+
+CAPABILITIES = {
+    "workspace": {"workspaceEdit": {"documentChanges": True}},
+    "textDocument": {
+        "codeAction": {"resolveSupport": {"properties": ["edit"]}, "tagSupport": {"valueSet": [1]}},
+        "hover": {"contentFormat": ["markdown"]},
+    },
+}
+MISSPELT = "import json\n\nwide = '😀', jsn.loads('1')\n"
+CONTENT_MODIFIED, REQUEST_FAILED, INVALID_PARAMS = -32801, -32803, -32602
+
+
+@pytest.fixture
+def editor(connect: Connect) -> Editor:
+    editor = connect({"print(": "size)"}).editor
+    editor.initialize(CAPABILITIES)
+    return editor
+
+
+def spot(line: int, character: int) -> dict[str, Any]:
+    return {"line": line, "character": character}
+
+
+def actions(editor: Editor, line: int, character: int, *only: str, uri: str = URI) -> list[dict[str, Any]]:
+    """The actions at a position, from our own checkers: the editor shows no diagnostics."""
+    place = {"start": spot(line, character), "end": spot(line, character)}
+    context = {"diagnostics": [], **({"only": list(only)} if only else {})}
+    params = {"textDocument": {"uri": uri}, "range": place, "context": context}
+    return list(editor.ask("textDocument/codeAction", params))
+
+
+def to_be_resolved(editor: Editor, text: str) -> dict[str, Any]:
+    """The action for a name that only the model could know."""
+    editor.open(text)
+    # The model is asked first, so that it is loaded.
+    editor.inline(0, 0)
+    (action,) = (each for each in actions(editor, 1, 8) if "edit" not in each)
+    return action
+
+
+def test_the_kinds_are_advertised(connect: Connect) -> None:
+    """What is advertised is what the features have."""
+    provider = connect().editor.initialize()["capabilities"]["codeActionProvider"]
+    assert (list(KINDS), True) == (provider["codeActionKinds"], provider["resolveProvider"])
+    assert KINDS == CODE_ACTION_KINDS
+
+
+def test_a_proven_fix_is_preferred_and_versioned(editor: Editor) -> None:
+    """The edit names the version it was made for, and columns count as the editor does."""
+    editor.open(MISSPELT, version=7)
+    (action,) = actions(editor, 2, 14)
+    (change,) = action["edit"]["documentChanges"]
+    assert action["isPreferred"]
+    assert {"uri": URI, "version": 7} == change["textDocument"]
+    assert [{"range": {"start": spot(2, 13), "end": spot(2, 16)}, "newText": "json"}] == change["edits"]
+
+
+def test_diagnostics_of_others_are_fixed_too(editor: Editor) -> None:
+    """Whoever published the diagnostic: its place and its code say what it is about."""
+    editor.open(MISSPELT)
+    place = {"start": spot(2, 13), "end": spot(2, 16)}
+    diagnostic = {"range": place, "message": '"jsn" is not defined', "code": "reportUndefinedVariable"}
+    context = {"diagnostics": [{**diagnostic, "source": "Pylance"}]}
+    found = editor.ask("textDocument/codeAction", {"textDocument": {"uri": URI}, "range": place, "context": context})
+    assert ["json"] == [action["edit"]["documentChanges"][0]["edits"][0]["newText"] for action in found]
+
+
+def test_fix_all_answers_when_it_is_asked_for(editor: Editor) -> None:
+    """On save an editor asks for the kind by name, or for a kind above it."""
+    editor.open(MISSPELT)
+    (action,) = actions(editor, 0, 0, "source.fixAll.devstral")
+    assert "source.fixAll.devstral" == action["kind"]
+    assert [action["edit"]] == [each["edit"] for each in actions(editor, 0, 0, "source.fixAll")]
+
+
+def test_fix_all_says_nothing_about_a_clean_text(editor: Editor) -> None:
+    """Nothing is certain, so nothing is offered, and an empty list is no error."""
+    editor.open("x = 1\n")
+    assert [] == actions(editor, 0, 0, "source.fixAll.devstral")
+
+
+def test_an_action_that_came_complete_is_resolved_to_itself(editor: Editor) -> None:
+    """Helix resolves every action on save, also those that have their edit."""
+    editor.open(MISSPELT)
+    (action,) = actions(editor, 0, 0, "source.fixAll.devstral")
+    assert action == editor.ask("codeAction/resolve", action)
+
+
+def test_an_unproven_fix_is_resolved_by_the_model(editor: Editor) -> None:
+    """The offer is marked as generated and has no edit before it is chosen."""
+    action = to_be_resolved(editor, "size = 3\nprint(frobnicate)\n")
+    assert (None, [1]) == (action.get("isPreferred"), action["tags"])
+    resolved = editor.ask("codeAction/resolve", action)
+    assert ["size"] == [each["newText"] for each in resolved["edit"]["documentChanges"][0]["edits"]]
+
+
+def test_a_stale_offer_is_refused(editor: Editor) -> None:
+    """What was offered for version 1 is not guessed at for version 2."""
+    action = to_be_resolved(editor, "size = 3\nprint(frobnicate)\n")
+    editor.change(2, {"text": "size = 4\nprint(frobnicate)\n"})
+    assert CONTENT_MODIFIED == editor.error_code(editor.request("codeAction/resolve", action))
+
+
+def test_an_offer_that_cannot_be_proven_is_refused(editor: Editor) -> None:
+    """The user hears that nothing was proven; the text stays."""
+    action = to_be_resolved(editor, "sizes = 3\nprint(frobnicate)\n")
+    assert REQUEST_FAILED == editor.error_code(editor.request("codeAction/resolve", action))
+
+
+@pytest.mark.parametrize("data", [None, {}, [], "x", {"uri": URI, "version": "a"}])
+def test_foreign_data_is_refused(editor: Editor, data: object) -> None:
+    """Data comes back through the editor and may be anything."""
+    message_id = editor.request("codeAction/resolve", {"title": "x", "data": data})
+    assert INVALID_PARAMS == editor.error_code(message_id)
+
+
+def test_an_editor_that_cannot_resolve_gets_what_is_ready(connect: Connect) -> None:
+    """Without resolve support an action without an edit would do nothing."""
+    editor = connect().editor
+    editor.initialize()
+    editor.open("print(frobnicate)\n")
+    editor.inline(0, 0)
+    assert [] == actions(editor, 0, 8)
+
+
+def test_hover_explains_a_problem(editor: Editor) -> None:
+    """The meaning of the diagnostic and the proven fix, as Markdown."""
+    editor.open(MISSPELT)
+    hover = editor.ask("textDocument/hover", {"textDocument": {"uri": URI}, "position": spot(2, 14)})
+    assert "markdown" == hover["contents"]["kind"]
+    assert "There is a fix, verified by ruff: jsn → json" in hover["contents"]["value"]
+    assert {"start": spot(2, 13), "end": spot(2, 16)} == hover["range"]
+
+
+def test_hover_over_nothing_is_null(editor: Editor) -> None:
+    """Null is how LSP says that there is nothing to show."""
+    editor.open("x = 1\n\n")
+    assert editor.ask("textDocument/hover", {"textDocument": {"uri": URI}, "position": spot(1, 0)}) is None
+
+
+def test_a_cell_of_a_notebook_is_left_alone(editor: Editor) -> None:
+    """The names of the cells above are not undefined."""
+    cell = "file:///book.ipynb#c1"
+    document = {"uri": "file:///book.ipynb", "notebookType": "jupyter-notebook", "version": 1}
+    cells = {"cells": [{"kind": 2, "document": cell}]}
+    item = {"uri": cell, "languageId": "python", "version": 1, "text": MISSPELT}
+    editor.notify("notebookDocument/didOpen", {"notebookDocument": {**document, **cells}, "cellTextDocuments": [item]})
+    assert [] == actions(editor, 2, 14, uri=cell)
+
+
+def test_diagnostics_are_off_until_asked_for(connect: Connect) -> None:
+    """Another server usually reports the same."""
+    assert "diagnosticProvider" not in connect().editor.initialize()["capabilities"]
+
+
+def test_diagnostics_report_each_mistake_once(connect: Connect) -> None:
+    """What ruff and ty both see is one line for the user."""
+    editor = connect().editor
+    assert "diagnosticProvider" in editor.initialize(initializationOptions={"diagnostics": True})["capabilities"]
+    editor.open(MISSPELT)
+    report = editor.ask("textDocument/diagnostic", {"textDocument": {"uri": URI}})
+    assert [("F821", 1, spot(2, 13))] == [
+        (each["code"], each["severity"], each["range"]["start"]) for each in report["items"] if each["code"] != "F401"
+    ]
+
+
+def test_nothing_of_the_project_is_executed(connect: Connect, tmp_path: Path) -> None:
+    """An interpreter, a linter and configuration in a cloned folder are not run and not obeyed."""
+    trap = tmp_path / "trapped"
+    for name in ("bin/python", ".venv/bin/python", ".venv/bin/ruff", "node_modules/.bin/ruff"):
+        program = tmp_path / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\ntouch {trap}\n")
+        program.chmod(0o755)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text(f"home = {tmp_path / 'bin'}\n")
+    (tmp_path / "ruff.toml").write_text('lint.ignore = ["F821"]\n')
+    (tmp_path / "sitecustomize.py").write_text(f"open({str(trap)!r}, 'w')\n")
+    editor = connect().editor
+    editor.initialize(CAPABILITIES, rootUri=tmp_path.as_uri())
+    uri = (tmp_path / "app.py").as_uri()
+    editor.open(MISSPELT, uri=uri)
+    (action,) = actions(editor, 2, 14, uri=uri)
+    assert "verified by ruff" in action["title"]
+    assert not trap.exists()
