@@ -1,0 +1,135 @@
+"""`devstral-ls context FILE:LINE:COL`: what the model would see there, and why each piece of it."""
+
+import json
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devstral_ls.cli.choices import Model, open_chosen_engine, settings_of
+from devstral_ls.cli.files import Spot, read_document, root_of
+from devstral_ls.errors import UsageError
+
+if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the model's tokenizer
+    from collections.abc import Sequence
+
+    from rich.text import Text
+
+    from devstral_ls.context.explanation import Choice, Explanation
+    from devstral_ls.engine.engine import Engine
+
+INDEX_WAIT_S = 120.0
+MAX_BUDGET_TOKENS = 131_072
+BAR_CHARACTERS = 60
+_COLOURS = {"stable": "cyan", "suffix": "magenta", "volatile": "yellow", "prefix": "green"}
+
+
+class Task(StrEnum):
+    """What the context is for; each has a budget of its own."""
+
+    COMPLETE = "complete"
+    FIX = "fix"
+    EXPLAIN = "explain"
+
+
+_BUDGET_TOKENS = {Task.COMPLETE: 2_048, Task.FIX: 8_192, Task.EXPLAIN: 8_192}
+
+
+def context(
+    spot: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where the cursor stands, counted from 1.")],
+    *,
+    budget: Annotated[int, typer.Option("--budget", help="Tokens of the whole context; 0 chooses by the task.")] = 0,
+    task: Annotated[Task, typer.Option("--task", help="What the context is for.")] = Task.COMPLETE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for other programs.")] = False,
+    model: Model = "",
+) -> None:
+    """Show what the model would see at a position: the window by source, each piece, and what was left out.
+
+    The exit code is 0, or 2 for bad input.
+    """
+    if not 0 <= budget <= MAX_BUDGET_TOKENS:
+        raise UsageError(f"--budget is {budget}, but must be between 0 and {MAX_BUDGET_TOKENS}")
+    n_tokens = budget or _BUDGET_TOKENS[task]
+    engine = open_chosen_engine(settings_of(model=model))
+    try:
+        explanation = _explain(spot, n_tokens, engine)
+    finally:
+        engine.close()
+    if as_json:
+        print(json.dumps(asdict(explanation), ensure_ascii=False, indent=2))
+    else:
+        _show(explanation, n_tokens)
+
+
+def _explain(spot: str, n_tokens: int, engine: "Engine") -> "Explanation":
+    from devstral_ls.context import Budget, Sources, Workspace  # noqa: PLC0415  for start-up
+    from devstral_ls.context.explanation import explain  # noqa: PLC0415  for start-up
+
+    parsed = Spot.parse(spot)
+    place = parsed.place_in(read_document(parsed.path))
+    shares = Budget(
+        prefix_tokens=n_tokens * 35 // 100,
+        suffix_tokens=n_tokens * 15 // 100,
+        stable_tokens=n_tokens // 2,
+        count_tokens=engine.count_tokens,
+    )
+    with Workspace((root_of(parsed.path),)) as workspace:
+        workspace.open_index(near=[place.document.path])
+        if not workspace.wait_for_index(INDEX_WAIT_S):
+            print("the index is not finished; what is shown may miss files", file=sys.stderr)
+        return explain(place, budget=shares, sources=Sources(workspace=workspace))
+
+
+def _show(explanation: "Explanation", n_tokens: int) -> None:
+    from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
+
+    console = terminal()
+    console.print(_bar(explanation, n_tokens))
+    console.print(_legend(explanation, n_tokens))
+    # A file that was appended to has two pieces; here it stands once.
+    for path in dict.fromkeys(piece.path for piece in explanation.context.stable):
+        console.print(f"\n[bold cyan]{path}[/]", highlight=False)
+        for choice in sorted(explanation.chosen, key=lambda each: each.line):
+            if choice.path == path:
+                console.print(_line(choice), no_wrap=True, overflow="ellipsis")
+    if explanation.left_out:
+        console.print("\n[bold]no room for[/]")
+        for choice in explanation.left_out:
+            console.print(_line(choice, with_path=True), no_wrap=True, overflow="ellipsis")
+    console.print(f"\n[dim]{len(explanation.chosen)} of {explanation.n_candidates} candidates shown[/]")
+
+
+def _bar(explanation: "Explanation", n_tokens: int) -> "Text":
+    """The window as one line, each source as long as its share."""
+    from rich.text import Text  # noqa: PLC0415  for start-up
+
+    bar = Text()
+    for part, used in explanation.tokens.items():
+        bar.append("█" * round(BAR_CHARACTERS * used / n_tokens), _COLOURS[part])
+    return bar.append("░" * (BAR_CHARACTERS - len(bar)), "bright_black")
+
+
+def _legend(explanation: "Explanation", n_tokens: int) -> "Text":
+    from rich.text import Text  # noqa: PLC0415  for start-up
+
+    legend = Text()
+    for part, used in explanation.tokens.items():
+        if used:
+            legend.append("█ ", _COLOURS[part]).append(f"{part} {used}   ")
+    return legend.append(f"of {n_tokens} tokens", "dim")
+
+
+def _line(choice: "Choice", *, with_path: bool = False) -> "Text":
+    """One symbol: its signature, then what it costs and what speaks for it."""
+    from rich.text import Text  # noqa: PLC0415  for start-up
+
+    signature = choice.signature.rpartition("\n")[2]
+    where = f"{choice.path}:{choice.line + 1} " if with_path else ""
+    facts = f"  {choice.n_tokens} tokens, {choice.score:g} = {_reasons(choice.reasons)}"
+    return Text("  ").append(where, "cyan").append(signature).append(facts, "bright_black")
+
+
+def _reasons(reasons: "Sequence[tuple[str, float]]") -> str:
+    return " ".join(f"{name} {share:+g}" for name, share in reasons)

@@ -1,0 +1,183 @@
+"""`devstral-ls eval [REPO]`: your own code as the benchmark."""
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.cli.choices import Model, Provider, Threads, open_chosen_engine, settings_of
+from devstral_ls.cli.files import read_document
+from devstral_ls.config import Settings
+from devstral_ls.errors import UsageError
+
+if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the model runtime
+    from devstral_ls.context import Sources
+    from devstral_ls.engine.engine import Engine
+    from devstral_ls.features.holes import Hole
+    from devstral_ls.features.scores import Score
+
+N_HOLES = 100
+MAX_HOLES_PER_FILE = 4
+MAX_FILES = 5_000
+DEADLINE_MS = 10_000
+_LEFT_OUT = {"venv", "site-packages", "node_modules", "build", "dist", "__pycache__"}
+
+
+def evaluate(
+    repository: Annotated[Path, typer.Argument(metavar="[REPO]", help="The folder whose code is used.")] = Path(),
+    *,
+    n_holes: Annotated[int, typer.Option("-n", min=1, help="How many cursor positions.")] = N_HOLES,
+    seed: Annotated[int, typer.Option(help="Another seed takes other positions.")] = 0,
+    model: Model = "",
+    against: Annotated[str, typer.Option(metavar="NAME|FOLDER", help="A second model to compare with.")] = "",
+    eagerness: Annotated[str, typer.Option(metavar="eager|balanced|quiet", help="As the setting.")] = "balanced",
+    provider: Provider = "cpu",
+    threads: Threads = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every position's score as JSON.")] = False,
+) -> None:
+    """Measure suggestions on your own code: take out what you wrote and see whether it is suggested.
+
+    Nothing is executed and nothing leaves this machine.
+    """
+    holes = _holes(repository, n_holes, seed)
+    names = [model, against] if against else [model]
+    runs = []
+    for name in names:
+        settings = settings_of(
+            model=name, eagerness=eagerness, provider=provider, n_threads=threads, deadline_ms=DEADLINE_MS
+        )
+        runs.append(list(_run(holes, repository, settings)))
+    if as_json:
+        print(json.dumps([[asdict(score) for score in run] for run in runs], indent=1))
+        return
+    for name, run in zip(names, runs, strict=True):
+        _draw(name or "the model in use", run)
+    if against:
+        _draw_difference(runs[0], runs[1])
+
+
+def _holes(repository: Path, n_holes: int, seed: int) -> "list[Hole]":
+    """The same positions for the same seed, a few of each file."""
+    from devstral_ls.features.holes import holes_in  # noqa: PLC0415  for start-up
+
+    if not repository.is_dir():
+        raise UsageError(f"there is no folder {repository}")
+    rng = random.Random(seed)  # noqa: S311  a sample, not a secret
+    files = sorted(_python_files(repository))
+    rng.shuffle(files)
+    holes: list[Hole] = []
+    for file in files:
+        if n_holes <= len(holes):
+            break
+        holes += _holes_of(file, rng, holes_in)
+    if not holes:
+        raise UsageError(f"{repository} holds no Python code to evaluate on")
+    return holes[:n_holes]
+
+
+def _holes_of(file: Path, rng: random.Random, holes_in: "Callable[..., list[Hole]]") -> "list[Hole]":
+    try:
+        document = read_document(file)
+    except UsageError:  # binary, huge or not UTF-8: no code to evaluate on
+        return []
+    return holes_in(document, rng, MAX_HOLES_PER_FILE)
+
+
+def _python_files(repository: Path) -> Iterator[Path]:
+    """The repository's own files: no hidden folders, environments or builds."""
+    n_files = 0
+    for folder, folders, names in os.walk(repository):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in _LEFT_OUT]
+        for name in names:
+            if name.endswith(".py") and n_files < MAX_FILES:
+                n_files += 1
+                yield Path(folder) / name
+
+
+def _run(holes: "Sequence[Hole]", repository: Path, settings: Settings) -> "Iterator[Score]":
+    """Ask once for each hole, one after the other; the first answer, which loads the model, is not measured."""
+    from devstral_ls.context import Sources, Workspace  # noqa: PLC0415  for start-up
+
+    engine = open_chosen_engine(settings)
+    sources = Sources(workspace=Workspace((repository.resolve(),)))
+    try:
+        _ask(holes[0], engine, sources, settings)
+        for hole in holes:
+            yield _ask(hole, engine, sources, settings)
+    finally:
+        engine.close()
+
+
+def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings) -> "Score":
+    from devstral_ls.engine.request import Priority  # noqa: PLC0415  for start-up
+    from devstral_ls.features.inline_completion import suggest_blocking  # noqa: PLC0415  for start-up
+    from devstral_ls.features.scores import score  # noqa: PLC0415  for start-up
+
+    start_s = time.perf_counter()
+    outcome = suggest_blocking(
+        hole.place,
+        engine=engine,
+        sources=sources,
+        settings=settings,
+        cancel=CancelToken(),
+        priority=Priority.TYPING,
+    )
+    return score(hole, outcome, 1e3 * (time.perf_counter() - start_s))
+
+
+def _draw(name: str, scores: "Sequence[Score]") -> None:
+    """One table: each kind of position in a row, all together in the last."""
+    from rich.table import Table  # noqa: PLC0415  for start-up
+
+    from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
+    from devstral_ls.features.holes import Kind  # noqa: PLC0415  for start-up
+
+    table = Table(title=f"{name}: {len(scores)} positions", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("position", "asked", "shown", "first line exact", "similar", "kept", "p50", "p95"):
+        table.add_column(heading, justify="left" if heading == "position" else "right")
+    for kind in Kind:
+        of_kind = [each for each in scores if each.kind is kind]
+        if of_kind:
+            table.add_row(kind, *_cells(of_kind))
+    table.add_section()
+    table.add_row("[bold]all[/]", *_cells(scores))
+    terminal().print("", table)
+
+
+def _cells(scores: "Sequence[Score]") -> list[str]:
+    from devstral_ls.features.scores import interval, percentile  # noqa: PLC0415  for start-up
+
+    exact = interval([float(each.is_exact) for each in scores])
+    latencies = [each.latency_ms for each in scores]
+    return [
+        str(len(scores)),
+        f"{sum(each.is_shown for each in scores) / len(scores):.0%}",
+        f"{exact.mean:.1%} ({exact.low:.0%} to {exact.high:.0%})",
+        f"{sum(each.similarity for each in scores) / len(scores):.2f}",
+        f"{sum(each.n_kept for each in scores) / len(scores):.1f}",
+        f"{percentile(latencies, 0.5):.0f} ms",
+        f"{percentile(latencies, 0.95):.0f} ms",
+    ]
+
+
+def _draw_difference(before: "Sequence[Score]", after: "Sequence[Score]") -> None:
+    """What the second model does better on the same positions, with 95 % confidence."""
+    from devstral_ls.features.scores import difference  # noqa: PLC0415  for start-up
+
+    print("\nthe second model compared with the first (95 % confidence):")
+    for words, value in (
+        ("first line exact", lambda score: 100.0 * score.is_exact),
+        ("similarity, percent", lambda score: 100.0 * score.similarity),
+        ("characters kept", lambda score: float(score.n_kept)),
+        ("latency, ms", lambda score: score.latency_ms),
+    ):
+        found = difference(before, after, value)
+        verdict = "no clear difference" if found.low <= 0 <= found.high else ("more" if found.mean > 0 else "less")
+        print(f"  {words:<20} {found.mean:+7.2f}  ({found.low:+.2f} to {found.high:+.2f})  {verdict}")

@@ -1,0 +1,131 @@
+"""`devstral-ls fix PATH…`: the fixes that the checkers prove, with the exit codes of a linter."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.cli.checking import Workbench
+from devstral_ls.cli.files import read_document
+from devstral_ls.errors import UsageError
+
+if TYPE_CHECKING:  # for start-up: `--help` needs no checkers
+    from devstral_ls.checkers import Problem
+    from devstral_ls.features.fixes import Cleaned
+
+EXIT_LEFT = 1
+BUDGET_MS = 60_000  # of one file; from a terminal there is nobody typing
+MAX_FILES = 10_000
+_LEFT_OUT = frozenset({"venv", "node_modules", "build", "dist", "__pycache__"})
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was found in all files so far."""
+
+    n_fixed: int = 0
+    n_left: int = 0
+    n_changed_files: int = 0
+
+
+def fix(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Python files, or folders to look through.")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; say what would be fixed.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Change nothing; print what would change.")] = False,
+    select: Annotated[str, typer.Option(metavar="CODE,…", help="Only problems whose code starts so.")] = "",
+) -> None:
+    """Apply the fixes that ruff, and ty where it is installed, prove: the problem is gone and none is new.
+
+    The exit code is 0 when nothing is left to fix, 1 when something is left or would be changed, 2 for bad input.
+    """
+    tally = _Tally()
+    workbench = Workbench()
+    codes = tuple(code.strip() for code in select.split(",") if code.strip())
+    try:
+        for path in _python_files(paths):
+            cleaned = _cleaned(path, workbench, codes)
+            _report(path, cleaned)
+            if diff:
+                _print_diff(path, cleaned)
+            elif cleaned.fixes and not check:
+                _write(path, cleaned)
+            _count(tally, cleaned)
+    finally:
+        workbench.close()
+    changes_nothing = check or diff
+    _summarise(tally, "would be fixed" if changes_nothing else "fixed")
+    if tally.n_left or (tally.n_fixed and changes_nothing):
+        raise typer.Exit(EXIT_LEFT)
+
+
+def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...]) -> "Cleaned":
+    from devstral_ls.features.fixes import fix_everything, is_clear  # noqa: PLC0415  for start-up
+
+    def is_wanted(problem: "Problem") -> bool:
+        return problem.code.startswith(codes) if codes else is_clear(problem)
+
+    document = read_document(path)
+    tools = workbench.tools_for(path, document)
+    return fix_everything(document, tools, CancelToken(), budget_ms=BUDGET_MS, wanted=is_wanted)
+
+
+def _python_files(paths: list[Path]) -> Iterator[Path]:
+    """The files that are named, and all Python files below the folders that are named; links are not followed."""
+    n_files = 0
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"there is no file or folder {path}")
+        for file in _files_below(path) if path.is_dir() else [path]:
+            n_files += 1
+            if MAX_FILES < n_files:
+                raise UsageError(f"{path} leads to more than {MAX_FILES} files; name a smaller folder")
+            yield file
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith((".py", ".pyi")))
+
+
+def _report(path: Path, cleaned: "Cleaned") -> None:
+    for done in cleaned.fixes:
+        print(f"{path}: {done.title}")
+    lines = cleaned.document.lines
+    for problem in cleaned.left:
+        line = lines.line_of(problem.span.start)
+        column = problem.span.start - lines.line_start(line)
+        print(f"{path}:{line + 1}:{column + 1}: {problem.code} {problem.message.splitlines()[0]}")
+
+
+def _print_diff(path: Path, cleaned: "Cleaned") -> None:
+    old, new = (text.splitlines(keepends=True) for text in (cleaned.original, cleaned.text))
+    print("".join(difflib.unified_diff(old, new, str(path), str(path))), end="")
+
+
+def _write(path: Path, cleaned: "Cleaned") -> None:
+    """Write the fixed text, unless the file has become another one meanwhile; a byte order mark stays."""
+    present = path.read_bytes()
+    mark = _BOM if present.startswith(_BOM) else b""
+    if present != mark + cleaned.original.encode():
+        raise UsageError(f"{path} was changed while it was fixed; run the command again")
+    path.write_bytes(mark + cleaned.text.encode())
+
+
+def _count(tally: _Tally, cleaned: "Cleaned") -> None:
+    tally.n_fixed += len(cleaned.fixes)
+    tally.n_left += len(cleaned.left)
+    tally.n_changed_files += bool(cleaned.fixes)
+
+
+def _summarise(tally: _Tally, done: str) -> None:
+    problems = "1 problem" if tally.n_fixed == 1 else f"{tally.n_fixed} problems"
+    files = "1 file" if tally.n_changed_files == 1 else f"{tally.n_changed_files} files"
+    print(f"{problems} {done} in {files}, {tally.n_left} left")
