@@ -1,0 +1,99 @@
+/** What the palette and the status bar offer. */
+import * as vscode from "vscode";
+import type { Connection } from "./connection";
+import { isEnabled, toggle } from "./settings";
+import type { Status } from "./status";
+
+const FIX_ALL = "source.fixAll.devstral";
+
+interface Choice extends vscode.QuickPickItem {
+  readonly command: string;
+}
+
+export class Commands {
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly connection: Connection,
+    private readonly status: Status,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  register(): vscode.Disposable[] {
+    const commands: Record<string, () => unknown> = {
+      "devstral.menu": () => this.menu(),
+      "devstral.trigger": () => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger"),
+      "devstral.toggle": () => this.toggle(),
+      "devstral.install": () => this.connection.install(),
+      "devstral.restart": () => this.connection.restart(),
+      "devstral.doctor": () => this.inTerminal("doctor"),
+      "devstral.complete": () => this.completeInTerminal(),
+      "devstral.fixOnSave": () => this.fixOnSave(),
+      "devstral.log": () => this.log.show(),
+    };
+    return Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run));
+  }
+
+  private async menu(): Promise<void> {
+    const choices: Choice[] = [
+      { label: "$(sparkle) Suggest here", command: "devstral.trigger" },
+      { label: `$(circle-slash) ${this.toggleLabel()}`, command: "devstral.toggle" },
+      { label: "$(wrench) Fix proven problems on save", command: "devstral.fixOnSave" },
+      { label: "$(pulse) Check the installation", command: "devstral.doctor" },
+      { label: "$(terminal) Complete here in a terminal", command: "devstral.complete" },
+      { label: "$(refresh) Restart the server", command: "devstral.restart" },
+      { label: "$(cloud-download) Install the server", command: "devstral.install" },
+      { label: "$(output) Show the log", command: "devstral.log" },
+    ];
+    const choice = await vscode.window.showQuickPick(choices, { title: this.status.words() });
+    if (choice !== undefined) {
+      await vscode.commands.executeCommand(choice.command);
+    }
+  }
+
+  private toggleLabel(): string {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document === undefined) {
+      return "Turn suggestions on or off";
+    }
+    return `${isEnabled(document.languageId) ? "No suggestions" : "Suggestions"} in ${document.languageId}`;
+  }
+
+  private async toggle(): Promise<void> {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document !== undefined) {
+      await toggle(document.languageId);
+    }
+  }
+
+  private async fixOnSave(): Promise<void> {
+    const editor = vscode.workspace.getConfiguration("editor");
+    const actions = editor.get<Record<string, string>>("codeActionsOnSave", {});
+    const target = vscode.ConfigurationTarget.Global;
+    await editor.update("codeActionsOnSave", { ...actions, [FIX_ALL]: "explicit" }, target);
+    void vscode.window.showInformationMessage("Proven fixes are now applied when you save a file.");
+  }
+
+  private completeInTerminal(): void {
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined || editor.document.isUntitled) {
+      return;
+    }
+    const { line, character } = editor.selection.active;
+    this.inTerminal("complete", `${editor.document.fileName}:${line + 1}:${character + 1}`);
+  }
+
+  private inTerminal(...argv: string[]): void {
+    if (this.connection.program === undefined) {
+      void vscode.commands.executeCommand("devstral.install");
+      return;
+    }
+    // The program runs as the terminal's shell, so that no shell has to understand its arguments.
+    const terminal = vscode.window.createTerminal({
+      name: `devstral-ls ${argv[0] ?? ""}`,
+      shellPath: this.connection.program,
+      shellArgs: argv,
+    });
+    this.context.subscriptions.push(terminal);
+    terminal.show();
+  }
+}

@@ -1,0 +1,93 @@
+"""What the tests of all editors share: where editors live, what they open, and how a screen is waited for."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "devstral-ls" / "editors"
+INSTALL_DEADLINE_S = 600
+# Long, for a machine that also does other work; an idle one needs a second or two.
+DEADLINE_S = 90
+POLL_S = 0.02
+
+# The cursor of most tests is at the end of this text.
+SHAPES = '''"""Rectangles."""
+
+
+def area(width: float, height: float) -> float:
+    """Return the area of a rectangle."""
+    return width * height
+
+
+def perimeter(width: float, height: float) -> float:
+    """Return the perimeter of a rectangle."""
+'''
+# Behind the last place where one of these stands, the model says this.
+SAYS = {"    return ": "2 * (width + height)", "return width ": "+ height"}
+SHIM = """\
+#!/bin/sh
+export PYTHONPATH="{root}"
+[ "$*" = serve ] && exec "{python}" "{root}/tests/server/scripted_server.py" {says}
+exec "{python}" -m devstral_ls "$@"
+"""
+# `jsn` is not defined, and the module that is meant is imported.
+LOADING = '''"""Loading."""
+
+import json
+
+
+def load(text: str) -> object:
+    """Return what the text says."""
+    return jsn.loads(text)
+
+
+print(json.dumps(load("1")))
+'''
+
+FIXED = "return json.loads(text)"
+
+Seen = TypeVar("Seen")
+
+
+def until(look: Callable[[], Seen], what: str, *, instead: Callable[[], str] = str, poll_s: float = POLL_S) -> Seen:
+    """What `look` sees, once it is truthy. A screen sends no event when it changes, so this looks again and again."""
+    end = time.monotonic() + DEADLINE_S
+    while not (seen := look()):
+        if end < time.monotonic():
+            pytest.fail(f"did not see {what} within {DEADLINE_S} s, but\n{instead()}")
+        time.sleep(poll_s)
+    return seen
+
+
+def installed(script: str, folder: str, program: str) -> Path:
+    """The folder with `program` in it, installed by `script` unless it is there; skips when that fails."""
+    prefix = CACHE / folder
+    if not (prefix / program).exists():
+        run = subprocess.run(
+            ["bash", HERE / "install" / script, prefix],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=INSTALL_DEADLINE_S,
+            env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        )
+        if run.returncode != 0:
+            pytest.skip(f"cannot install {program}: {(run.stderr.strip() or 'no reason given').splitlines()[-1]}")
+    return prefix
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` started, and theirs, youngest last."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *children(child)]
+    return found

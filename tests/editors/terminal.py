@@ -1,0 +1,52 @@
+"""A program on a terminal's screen, in a tmux of its own."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from editor_fixtures import until
+
+COLUMNS, LINES = 100, 30
+
+
+class Terminal:
+    """One screen; `close` it."""
+
+    def __init__(self, argv: list[str], socket: Path, *, folder: Path, env: Mapping[str, str]) -> None:
+        self._tmux = ["tmux", "-f", "/dev/null", "-S", str(socket)]
+        self._run(
+            "new-session", "-d", "-x", str(COLUMNS), "-y", str(LINES), "-c", str(folder), shlex.join(argv), env=env
+        )
+
+    def _run(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+        """What one tmux command prints."""
+        run = subprocess.run(
+            [*self._tmux, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | (env or {}),
+        )
+        return run.stdout
+
+    def press(self, *keys: str) -> None:
+        """Named keys, as tmux calls them."""
+        self._run("send-keys", *keys)
+
+    def type(self, text: str) -> None:
+        self._run("send-keys", "-l", text)
+
+    def screen(self) -> str:
+        return self._run("capture-pane", "-p")
+
+    def screen_with_colours(self) -> str:
+        return self._run("capture-pane", "-p", "-e")
+
+    def wait_for(self, text: str) -> str:
+        """The first screen with `text` on it."""
+        return until(lambda: text in (screen := self.screen()) and screen, f"{text!r}", instead=self.screen)
+
+    def close(self) -> None:
+        self._run("kill-server")

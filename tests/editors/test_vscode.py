@@ -1,0 +1,137 @@
+"""The extension in a real VS Code: what a user types, sees, accepts and saves, in one window."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import CodeServer, Window
+from editor_fixtures import FIXED, HERE, LOADING, ROOT, SHAPES, installed, until
+
+pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
+
+VSIX = ROOT / "editors/vscode/devstral-ls.vsix"
+BUILD_DEADLINE_S = 300
+QUIET = {
+    "workbench.startupEditor": "none",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "chat.commandCenter.enabled": False,
+    "editor.minimap.enabled": False,
+}
+FIX_ON_SAVE = {"editor.codeActionsOnSave": {"source.fixAll.devstral": "explicit"}}
+
+
+@pytest.fixture(scope="module")
+def vscode() -> Path:
+    """The folder with code-server; the VSIX of this checkout is built with its Node.js."""
+    if not Path("/usr/bin/chromium").exists():
+        pytest.skip("there is no /usr/bin/chromium; apt-get install chromium")
+    prefix = installed("vscode.sh", "vscode", "node_modules/code-server/lib/vscode/node_modules")
+    build = ["bash", HERE / "install/vsix.sh", prefix]
+    run = subprocess.run(build, capture_output=True, text=True, check=False, timeout=BUILD_DEADLINE_S)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project that the window shows; each test has a file of its own."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("whole", "word", "wide"):
+        (folder / f"{name}.py").write_text(SHAPES, encoding="utf-8")
+    for name in ("bulb", "saved", "hovered"):
+        (folder / f"{name}.py").write_text(LOADING)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def window(
+    vscode: Path, server_folder: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Window]:
+    """A window with the extension and its server running."""
+    settings: dict[str, Any] = QUIET | FIX_ON_SAVE | {"devstral.server.path": str(server_folder / "devstral-ls")}
+    home = tmp_path_factory.mktemp("vscode")
+    server = CodeServer(vscode, home, VSIX, settings)
+    window = Window(server.url(folder, folder / "whole.py"))
+    try:
+        window.status().wait_for()
+        window.wait_for_status("running")
+        yield window
+    finally:
+        window.picture(Path(os.environ.get("EDITOR_PICTURES", home)) / "vscode-last.png")
+        window.close()
+        server.close()
+
+
+def test_typing_shows_ghost_text_that_tab_accepts(window: Window, folder: Path) -> None:
+    """What the ghost text says is what the saved file holds after Tab."""
+    window.go_to(folder / "whole.py")
+    window.type("    return 2 * (width ")
+    shown = window.wait_for_ghost_text()
+    window.press("Tab", "Control+s")
+    text = until(lambda: text if (text := (folder / "whole.py").read_text()) != SHAPES else "", "the saved file")
+    assert f"return 2 * (width {shown}" in text.replace("\n", "")
+
+
+def test_a_word_can_be_accepted(window: Window, folder: Path) -> None:
+    """Control and the right arrow take the next word of the ghost text, and leave the rest."""
+    window.go_to(folder / "word.py")
+    window.type("    return ")
+    shown = window.wait_for_ghost_text()
+    window.press("Control+ArrowRight", "Control+s")
+    text = until(lambda: text if (text := (folder / "word.py").read_text()) != SHAPES else "", "the saved file")
+    word = text.splitlines()[-1].removeprefix("    return ")
+    assert shown.startswith(word)
+    assert 0 < len(word) <= len(shown)
+
+
+def test_columns_after_wide_characters_are_right(window: Window, folder: Path) -> None:
+    """A suggestion lands at the cursor also behind characters of two and four bytes and of two UTF-16 units."""
+    line = '    label = "😀 漢字é"; return width '
+    window.go_to(folder / "wide.py")
+    window.page.keyboard.insert_text(line[:-1])
+    window.type(" ")
+    shown = window.wait_for_ghost_text()
+    window.press("Tab", "Control+s")
+    assert until(lambda: line + shown in (folder / "wide.py").read_text().replace("\n", ""), "the saved file")
+
+
+def test_a_quick_fix_is_offered_and_applied(window: Window, folder: Path) -> None:
+    """The light bulb of an undefined name offers a fix that says that it was verified, and Enter applies it."""
+    window.go_to(folder / "bulb.py", "jsn")
+    window.press("Control+.")
+    window.page.locator(".action-widget .monaco-list-row", has_text=re.compile("verified")).first.click()
+    until(lambda: FIXED in window.text(), "the fixed line", instead=window.text)
+
+
+def test_saving_applies_proven_fixes(window: Window, folder: Path) -> None:
+    """With code actions on save for `source.fixAll.devstral`, the file is saved fixed."""
+    window.go_to(folder / "saved.py")
+
+    def saved_fixed() -> bool:
+        window.press("Enter", "Control+s")  # again, where the first time was too slow for the budget of a save
+        return FIXED in (folder / "saved.py").read_text()
+
+    until(saved_fixed, "the fixed file", instead=window.text, poll_s=2)
+
+
+def test_hover_explains(window: Window, folder: Path) -> None:
+    """The hover of a call shows the function's signature."""
+    window.go_to(folder / "hovered.py", "load(")
+    window.run_command("Show or Focus Hover")
+    window.page.locator(".monaco-hover", has_text=re.compile(r"load\(text:.str\)")).first.wait_for()
+
+
+def test_the_status_bar_says_how_fast_the_last_answer_was(window: Window) -> None:
+    """After a suggestion the status bar knows its latency."""
+    window.wait_for_status(r"last answer in \d+ ms")
+
+
+def test_the_walkthrough_opens(window: Window) -> None:
+    """The first steps are one command away, and the running server counts as installed."""
+    window.run_command("Welcome: Open Walkthrough")
+    window.page.locator(".quick-input-list .monaco-list-row", has_text="Start with devstral-ls").click()
+    window.page.locator(".getting-started-step", has_text="Type, and press Tab").wait_for()
