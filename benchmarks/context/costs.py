@@ -1,0 +1,152 @@
+"""What the index, a ranking and a pack cost, and how that grows with the size of a workspace.
+
+    python benchmarks/context/costs.py            # 10,000, 100,000 and 1,000,000 real lines
+
+Processor seconds of one process are the figures to read: on a busy machine wall times say little.
+The lines are those of the pinned repositories, taken whole file by whole file until a size is reached.
+"""
+
+import argparse
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from gold import source_files
+from recall import tokens_of
+from record import record
+from repositories import HELD_OUT, TUNED, folder_of
+
+from devstral_ls.context import Budget, Sources, Workspace, gather
+from devstral_ls.context.columns import Columns, open_columns, save_columns
+from devstral_ls.context.indexer import update_index
+from devstral_ls.context.pack import Candidate, candidates, choose
+from devstral_ls.context.query import Query, query_at
+from devstral_ls.context.rank import rank
+from devstral_ls.context.records import read_record
+from devstral_ls.context.tokens import TokenCounts
+from devstral_ls.text import Document, Place
+
+SIZES = (10_000, 100_000, 1_000_000)
+N_REPEATS = 9
+N_PLACES = 12
+MEBIBYTE = 1 << 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
+    arguments = parser.parse_args()
+    rows = []
+    for n_lines in arguments.sizes:
+        rows.append(measured(n_lines))
+        print(rows[-1], flush=True)
+        record("context_costs", {"sizes": rows, "edit_in_5000_lines": edit_costs()})  # a long run keeps what it has
+
+
+def measured(n_lines: int) -> dict[str, Any]:
+    """All costs for a workspace of about so many lines."""
+    with tempfile.TemporaryDirectory() as folder:
+        root, store = Path(folder) / "root", Path(folder) / "store"
+        n_copied = copy_lines(root, n_lines)
+        cold_s, columns = seconds(lambda: update_index(root, store))
+        update_s, _ = seconds(lambda: update_index(root, store))
+        save_columns(columns, store / "columns")
+        opened_ms = [1e3 * seconds(lambda: open_columns(store / "columns"))[0] for _ in range(N_REPEATS)]
+        mapped = open_columns(store / "columns")
+        assert mapped is not None
+        places = some_places(root)
+        queries = [query_of(place) for place in places]
+        rank_ms = [1e3 * seconds(lambda query=query: rank(query, mapped))[0] for query in queries for _ in range(2)]
+        first_ms = 1e3 * seconds(lambda: first_context(root, places[0]))[0]
+        return {
+            "n_lines": n_copied,
+            "n_files": columns.n_files,
+            "n_symbols": columns.n_symbols,
+            "cold_cpu_s": round(cold_s, 2),
+            "update_without_changes_cpu_s": round(update_s, 2),
+            "open_ms_median": round(median(opened_ms), 2),
+            "rank_ms_median": round(median(rank_ms), 2),
+            "rank_ms_p95": round(quantiles(rank_ms, n=20)[18], 2),
+            "first_context_ms": round(first_ms, 1),
+            "pack_ms": pack_costs(queries[0], mapped),
+            "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "columns_mib": round(sum(file.stat().st_size for file in (store / "columns").iterdir()) / MEBIBYTE, 1),
+            "store_mib": round((store / "store.sqlite").stat().st_size / MEBIBYTE, 1),
+        }
+
+
+def copy_lines(root: Path, n_lines: int) -> int:
+    """Files of the pinned repositories below `root`, until there are so many lines; the number there is."""
+    n_copied = 0
+    for requirement in (*TUNED, *HELD_OUT):
+        for path in source_files(folder_of(requirement)):
+            if n_lines <= n_copied:
+                return n_copied
+            target = root / requirement.split("==")[0] / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(folder_of(requirement) / path, target)
+            n_copied += target.read_bytes().count(b"\n")
+    return n_copied
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Processor seconds of this process."""
+    start_s = time.process_time()
+    result = work()
+    return time.process_time() - start_s, result
+
+
+def some_places(root: Path) -> list[Place]:
+    """Cursors in the middle of files spread over the workspace."""
+    files = [file for file in sorted(root.rglob("*.py")) if 2000 < file.stat().st_size < 100_000]
+    chosen = files[:: max(1, len(files) // N_PLACES)][:N_PLACES]
+    documents = [
+        Document(uri=file.name, text=file.read_text("utf-8", "replace"), path=file.relative_to(root).as_posix())
+        for file in chosen
+    ]
+    return [Place(document, document.lines.line_start(document.lines.n_lines // 2)) for document in documents]
+
+
+def query_of(place: Place) -> Query:
+    read = read_record(place.document.text, "python")
+    return query_at(place, read.outline, read.names, [])
+
+
+def first_context(root: Path, place: Place) -> object:
+    """The context of a workspace that was never seen: no index, only what the text imports."""
+    budget = Budget(prefix_tokens=1024, suffix_tokens=512, stable_tokens=2048, count_tokens=tokens_of)
+    return gather(place, budget=budget, sources=Sources(workspace=Workspace((root,), libraries=())))
+
+
+def pack_costs(query: Query, columns: Columns) -> dict[str, float]:
+    """Milliseconds of a pack whose counts are known, by budget."""
+    wanted = list(candidates(columns, rank(query, columns)))
+    counts = TokenCounts().use(tokens_of)
+    return {str(budget_tokens): _pack_ms(wanted, budget_tokens, counts) for budget_tokens in (4_096, 131_072)}
+
+
+def _pack_ms(wanted: list[Candidate], budget_tokens: int, counts: TokenCounts) -> float:
+    choose(wanted, budget_tokens, counts)
+    return round(median(1e3 * seconds(lambda: choose(wanted, budget_tokens, counts))[0] for _ in range(3)), 2)
+
+
+def edit_costs() -> dict[str, float]:
+    """Milliseconds to read a text of 5,000 lines anew after an edit, as the open document is."""
+    text = "".join(f"def function_{n}(argument, other={n}):\n    return argument + other\n\n" for n in range(1_667))
+    times = []
+    for n in range(N_REPEATS):
+        edited = text.replace("argument + other", f"argument + other + {n}", 1)
+        times.append(1e3 * seconds(lambda edited=edited: read_record(edited, "python"))[0])
+    return {"median_ms": round(median(times), 2), "largest_ms": round(max(times), 2)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How near a suggestion is to what the author wrote."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+_NAME = re.compile(r"\w*")
+
+
+def wanted_part(task: str, text: str) -> str:
+    """What of a text the task asks for: a line, a name, or a block."""
+    if task == "block":
+        return text.strip("\n").rstrip()
+    if task == "after dot":
+        return _first_name(text)
+    if task == "arguments":
+        return _inside(text).strip()
+    return text.lstrip("\n").split("\n", 1)[0].strip()
+
+
+def line_end(text: str) -> int | None:
+    """Where to stop writing: behind the first line that is not blank."""
+    written = len(text) - len(text.lstrip("\n"))
+    end = text.find("\n", written)
+    return None if end < 0 or not text[:end].strip() else end
+
+
+def similarity(suggested: str, expected: str) -> float:
+    """1 for equal texts, 0 for texts that share nothing."""
+    return SequenceMatcher(None, suggested, expected, autojunk=False).ratio()
+
+
+def precision_at_coverage(scored: Sequence[tuple[float, bool]], coverage: float) -> float:
+    """How often the surest suggestions are right, when only this share of them is shown."""
+    surest = sorted(scored, key=lambda pair: -pair[0])[: max(1, round(coverage * len(scored)))]
+    return sum(right for _, right in surest) / len(surest)
+
+
+def _first_name(text: str) -> str:
+    found = _NAME.match(text)
+    assert found is not None
+    return found[0]
+
+
+def _inside(text: str) -> str:
+    """The text up to the bracket that closes what was open before it: the suffix has that one already."""
+    depth = 0
+    for at, character in enumerate(text):
+        depth += (character in "([{") - (character in ")]}")
+        if depth < 0 or character == "\n":
+            return text[:at]
+    return text

@@ -1,0 +1,141 @@
+"""Decode and prefill by threads and depth, Python's share of a step, and how far the memory is from its limit.
+
+python benchmarks/engine/decode.py
+"""
+
+import time
+from collections import deque
+from statistics import median
+from typing import Any
+
+import numpy as np
+from workload import arguments, record
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine import resolve_bundle
+from devstral_ls.engine.backends import KVCache
+from devstral_ls.engine.backends.ort import OrtBackend, open_backend
+from devstral_ls.engine.manifest import WEIGHTS_NAME, Manifest, read_manifest
+from devstral_ls.engine.prefix_cache import PrefixCache
+from devstral_ls.engine.request import Sampling
+from devstral_ls.engine.sampling import Sampler
+from devstral_ls.engine.stream import Pace, Stream
+from devstral_ls.engine.tokenizer import Tokens
+
+ROUNDS = 5
+N_STEPS = 48
+DEPTHS = (256, 1024, 4096)
+PREFILLS = (512, 2048)
+STREAM_BYTES = 256 << 20
+
+
+def main() -> None:
+    given = arguments(__doc__).parse_args()
+    folder = resolve_bundle(given.model)
+    manifest = read_manifest(folder)
+    threads = [given.threads] if given.threads else [1, 2]
+    backends = {n: open_backend(folder, manifest, provider="cpu", n_threads=n) for n in threads}
+    depths = [depth for depth in DEPTHS if depth + N_STEPS <= manifest.window_tokens]
+    prefills = [n for n in PREFILLS if n <= manifest.window_tokens]
+    rounds = [{n: one_round(backends[n], depths, prefills) for n in threads} for _ in range(ROUNDS)]
+    weights_bytes = (folder / WEIGHTS_NAME).stat().st_size
+    figures = {
+        "model": manifest.name,
+        "precision": manifest.precision,
+        "parameters": manifest.n_parameters,
+        "active_parameters": manifest.n_active_parameters,
+        "memory_read_gb_per_s": round(memory_speed() / 1e9, 1),
+        "rounds": ROUNDS,
+        **{f"threads_{n}": told([found[n] for found in rounds], manifest, weights_bytes) for n in threads},
+    }
+    print(record("engine_decode", figures).read_text())
+
+
+def one_round(backend: OrtBackend, depths: list[int], prefills: list[int]) -> dict[str, Any]:
+    watched = Watched(backend)
+    return {
+        "decode_tokens_per_s": {depth: decode(watched, depth)["tokens_per_s"] for depth in depths},
+        "python_share": decode(watched, depths[0])["python_share"],
+        "prefill_tokens_per_s": {n: prefill(backend, n) for n in prefills},
+    }
+
+
+class Watched:
+    """A backend whose time is counted apart from the engine's."""
+
+    def __init__(self, backend: OrtBackend) -> None:
+        self._backend = backend
+        self.seconds = 0.0
+
+    def logits(self, cache: KVCache, tokens: Tokens, **wishes: Any) -> np.ndarray:
+        start_s = time.perf_counter()
+        rows = self._backend.logits(cache, tokens, **wishes)
+        self.seconds += time.perf_counter() - start_s
+        return rows
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+
+def decode(watched: Watched, depth: int) -> dict[str, float]:
+    """Greedy steps behind a prompt of this length, through the engine's stream and sampler."""
+    prompt = random_tokens(watched.vocab_size, depth)
+    stream = Stream(watched, fresh_slot(watched, prompt), CancelToken(), pace=Pace())
+    deque(stream.prefill(prompt), maxlen=0)
+    sampler = Sampler(Sampling())
+    token = int(prompt[0])
+    for _ in range(4):
+        stream.advance(token)
+    watched.seconds, start_s = 0.0, time.perf_counter()
+    for _ in range(N_STEPS - 4):
+        token, _ = sampler.choose(stream.advance(token))
+    whole_s = time.perf_counter() - start_s
+    return {"tokens_per_s": (N_STEPS - 4) / whole_s, "python_share": 1 - watched.seconds / whole_s}
+
+
+def prefill(backend: OrtBackend, n_tokens: int) -> float:
+    """Tokens a second of a whole prompt in one cancellable chunk after the other."""
+    prompt, pace = random_tokens(backend.vocab_size, n_tokens), Pace()
+    pace.learn(512, 0.05)
+    stream = Stream(backend, fresh_slot(backend, prompt), CancelToken(), pace=pace)
+    start_s = time.perf_counter()
+    deque(stream.prefill(prompt), maxlen=0)
+    return n_tokens / (time.perf_counter() - start_s)
+
+
+def told(rounds: list[dict[str, Any]], manifest: Manifest, weights_bytes: int) -> dict[str, Any]:
+    def middle(kind: str) -> dict[str, float]:
+        return {str(n): round(median(found[kind][n] for found in rounds)) for n in rounds[0][kind]}
+
+    decoding = middle("decode_tokens_per_s")
+    active_bytes = weights_bytes * manifest.n_active_parameters / manifest.n_parameters
+    read = {depth: active_bytes + int(depth) * manifest.kv_bytes_per_token for depth in decoding}
+    return {
+        "decode_tokens_per_s": decoding,
+        "decode_reads_gb_per_s": {depth: round(decoding[depth] * read[depth] / 1e9, 2) for depth in decoding},
+        "prefill_tokens_per_s": middle("prefill_tokens_per_s"),
+        "python_share_of_a_step": round(median(found["python_share"] for found in rounds), 4),
+    }
+
+
+def fresh_slot(backend: Any, prompt: Tokens) -> Any:
+    return PrefixCache(backend, limit_bytes=1 << 34, bytes_per_token=1).lease(prompt)
+
+
+def random_tokens(vocab_size: int, n: int) -> Tokens:
+    return np.random.default_rng(n).integers(40, vocab_size, n)
+
+
+def memory_speed() -> float:
+    """Bytes a second that one thread reads from memory at best."""
+    block = np.ones(STREAM_BYTES // 8)
+    times = []
+    for _ in range(5):
+        start_s = time.perf_counter()
+        block.max()
+        times.append(time.perf_counter() - start_s)
+    return STREAM_BYTES / min(times)
+
+
+if __name__ == "__main__":
+    main()

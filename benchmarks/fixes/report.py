@@ -1,0 +1,109 @@
+"""Tables from the rows of measure.py, and the record of them in `benchmarks/results/`."""
+
+import json
+import statistics
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from mutations import KINDS
+from packages import HELD_OUT, SEEN
+from record import RESULTS, record
+
+Row = dict[str, Any]
+NAMES = {
+    "ours": "Fix at the cursor, without a model",
+    "save": "`source.fixAll.devstral` on save",
+    "ruff": "Baseline: ruff's own fixes, unsafe ones included",
+}
+
+
+def main() -> None:
+    """Merge the rows of several runs, by half and solver."""
+    rows: dict[str, list[Row]] = {}
+    for name in sys.argv[1:]:
+        for line in Path(name).read_text("utf-8").splitlines():
+            row = json.loads(line)
+            rows.setdefault(row["solver"], []).append(row)
+    figures = {
+        half: {solver: summary([row for row in found if row["package"] in packages]) for solver, found in rows.items()}
+        for half, packages in (("seen", SEEN), ("held_out", HELD_OUT))
+    }
+    record("fixes", figures)
+    (RESULTS / "fixes.md").write_text(page(rows), "utf-8")
+    print(page(rows))
+
+
+def summary(rows: Sequence[Row]) -> dict[str, Any]:
+    kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
+    return {kind: figures_of(these) for kind, these in {**kinds, "all": list(rows)}.items() if these}
+
+
+def figures_of(rows: Sequence[Row]) -> dict[str, Any]:
+    proven = [row for row in rows if row["is_proven"]]
+    return {
+        "n": len(rows),
+        "offered": share(rows, "is_offered"),
+        "proven": share(rows, "is_proven"),
+        "equal": share(rows, "is_equal"),
+        "n_proven_with_new_problems": sum(not row["is_accepted"] for row in proven),
+        "n_edited_p50": statistics.median([row["n_edited"] for row in proven] or [0]),
+        "cpu_ms_p50": at(rows, "cpu_ms", 0.5),
+        "cpu_ms_p95": at(rows, "cpu_ms", 0.95),
+        "ms_p50": at(rows, "elapsed_ms", 0.5),
+        "ms_p95": at(rows, "elapsed_ms", 0.95),
+        "slack": max(row["slack"] for row in rows),
+    }
+
+
+def at(rows: Sequence[Row], fact: str, quantile: float) -> int:
+    ordered = sorted(row[fact] for row in rows)
+    return round(ordered[min(len(ordered) - 1, int(quantile * len(ordered)))])
+
+
+def share(rows: Sequence[Row], fact: str) -> float:
+    return round(sum(row[fact] for row in rows) / len(rows), 3)
+
+
+def page(rows: dict[str, list[Row]]) -> str:
+    parts = ["# Fixes: single mistakes in real code", "", EXPLANATION]
+    for half, packages in (("held out", HELD_OUT), ("looked at while building", SEEN)):
+        for solver, name in NAMES.items():
+            these = [row for row in rows.get(solver, []) if row["package"] in packages]
+            if these:
+                parts += ["", f"## {name}, packages {half}", "", table(these)]
+    return "\n".join(parts) + "\n"
+
+
+def table(rows: Sequence[Row]) -> str:
+    heads = ["mistake", "n", "offered", "proven", "equal", "worse", "edit p50", "CPU ms p50", "CPU ms p95"]
+    lines = [f"| {' | '.join(heads)} |", f"|---{'|--:' * (len(heads) - 1)}|"]
+    for kind, found in summary(rows).items():
+        shares = [f"{100 * found[fact]:.0f} %" for fact in ("offered", "proven", "equal")]
+        rest = [
+            found["n_proven_with_new_problems"],
+            f"{found['n_edited_p50']:.0f}",
+            found["cpu_ms_p50"],
+            found["cpu_ms_p95"],
+        ]
+        lines.append(f"| {' | '.join(map(str, [kind.replace('_', ' '), found['n'], *shares, *rest]))} |")
+    return "\n".join(lines)
+
+
+EXPLANATION = """\
+One mistake is made in a file of a pinned package, such that ruff or ty sees it; then its fix is asked for.
+*Offered*: there is a candidate. *Proven*: the problem is gone and none is new, as the title of the fix says.
+*Equal*: the text is the original's again, up to layout and the order of imports.
+*Worse*: of the proven ones, how many leave ruff or ty something to say that they do not say about the original.
+These are other guesses of what was meant, such as one of several names renamed: the proof compares with the text
+before the fix, this column with a text that the fix cannot know.
+*Edit*: characters removed and written.
+*CPU ms*: processor time of everything between the request and the proven edit, ty being warm; measured so because other
+work was running on the machine, which the wall times in `fixes.json` include. For the same reason every limit in ms was
+stretched by the `slack` noted there: on a quiet machine the limits are far away from these times."""
+
+
+if __name__ == "__main__":
+    main()
