@@ -1,0 +1,13 @@
+"""What every test may use."""
+
+import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest --update` writes the expected output of case files anew."""
+    parser.addoption("--update", action="store_true", help="write what is shown now into the case files")
