@@ -40,23 +40,23 @@ def demo(
 ) -> None:
     """Watch the language server complete a small program, with no editor and no network."""
     settings = settings_of(model=model, provider=provider, n_threads=threads)
-    bundle = chosen_bundle(settings)
-    server = Server(_read_name(bundle), _command(bundle, settings))
+    server = Server(_read_name(chosen_bundle(settings)), server_command(settings))
     moments = perform(_stage(is_plain=plain or not sys.stdout.isatty()), server)
     if not any(moment.reply.edit for moment in moments):
         raise typer.Exit(EXIT_NOTHING_SHOWN)
+
+
+def server_command(settings: Settings) -> tuple[str, ...]:
+    """How this very installation starts its server."""
+    bundle = str(chosen_bundle(settings))
+    options = ("--model", bundle, "--provider", settings.provider, "--threads", str(settings.n_threads))
+    return (sys.executable, "-m", "devstral_ls", "serve", *options)
 
 
 def _read_name(bundle: Path) -> str:
     from devstral_ls.engine.manifest import read_manifest  # noqa: PLC0415  for start-up
 
     return read_manifest(bundle).name
-
-
-def _command(bundle: Path, settings: Settings) -> tuple[str, ...]:
-    """How this very installation starts its server."""
-    options = ("--model", str(bundle), "--provider", settings.provider, "--threads", str(settings.n_threads))
-    return (sys.executable, "-m", "devstral_ls", "serve", *options)
 
 
 def _stage(*, is_plain: bool) -> "Stage":

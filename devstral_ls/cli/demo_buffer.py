@@ -55,15 +55,15 @@ class Buffer:
 
     def ask(self) -> Reply:
         """The first suggestion at the cursor; what is typed already is no part of it."""
-        params = {
-            "textDocument": {"uri": self._uri},
-            "position": self._position(self.offset),
-            "context": {"triggerKind": 2},
-        }
+        params = {**self.place(self.offset), "context": {"triggerKind": 2}}
         start_s = time.perf_counter()
         answer = self._client.request("textDocument/inlineCompletion", params)
         latency_ms = 1e3 * (time.perf_counter() - start_s)
         return Reply(self._first_edit(answer["items"]), latency_ms, *self._cost())
+
+    def place(self, offset: int) -> dict[str, Any]:
+        """The parameters that name a place in this document."""
+        return {"textDocument": {"uri": self._uri}, "position": self._position(offset)}
 
     def _cost(self) -> tuple[int, int]:
         """Tokens that the last answer had read and remembered; none when it came without the model."""

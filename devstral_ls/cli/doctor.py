@@ -1,6 +1,7 @@
 """`devstral-ls doctor`: whether everything works, how fast it is, and how to connect each editor."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,9 @@ _MARKS = {Level.GOOD: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BR
 def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for other programs.")] = False,
+    prove_offline: Annotated[
+        bool, typer.Option("--prove-offline", help="Watch a whole conversation instead, and tell what it opened.")
+    ] = False,
     model: Model = "",
     provider: Provider = "cpu",
     threads: Threads = 0,
@@ -31,29 +35,44 @@ def doctor(
     The exit code is 1 when something is broken.
     """
     settings = settings_of(model=model, provider=provider, n_threads=threads)
+    coming = _proof(settings) if prove_offline else examine(settings)
     if as_json:
-        findings = list(examine(settings))
+        findings = list(coming)
         print(json.dumps(_to_json(findings), ensure_ascii=False, indent=2))
     else:
-        findings = _draw(settings)
+        findings = _draw(coming)
+        if not prove_offline:
+            _draw_editors()
     if any(finding.level is Level.BROKEN for finding in findings):
         raise typer.Exit(EXIT_BROKEN)
 
 
-def _draw(settings: Settings) -> list[Finding]:
-    """Show each finding as soon as it is known, then the editors."""
+def _proof(settings: Settings) -> Iterator[Finding]:
+    from devstral_ls.cli.prove_offline import prove_offline  # noqa: PLC0415  for start-up
+
+    return prove_offline(settings)
+
+
+def _draw(coming: Iterator[Finding]) -> list[Finding]:
+    """Show each finding as soon as it is known."""
     from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
 
     console = terminal()
     console.print()
     findings = []
-    for finding in examine(settings):
+    for finding in coming:
         findings.append(finding)
         _draw_finding(console, finding)
+    return findings
+
+
+def _draw_editors() -> None:
+    from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
+
+    console = terminal()
     console.print("\n   [bold]Connect an editor[/]")
     for editor in EDITORS:
         _draw_editor(console, editor)
-    return findings
 
 
 def _draw_finding(console: "Console", finding: Finding) -> None:

@@ -16,6 +16,11 @@ from devstral_ls.errors import DevstralError
 MAX_MESSAGE_BYTES = 16_000_000
 EXIT_SECONDS = 5.0
 MAX_ERROR_CHARACTERS = 300
+_CODE_ACTIONS = {
+    "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}},
+    "dataSupport": True,
+    "resolveSupport": {"properties": ["edit"]},
+}
 
 
 class ServerFailed(DevstralError):
@@ -41,6 +46,10 @@ class LanguageClient:
     ) -> None:
         self.close()
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     def initialize(self, root: Path, options: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Open a conversation about the folder `root`, with settings in `options`; the server's answer."""
         answer = self.request(
@@ -53,7 +62,7 @@ class LanguageClient:
                 "workspaceFolders": [{"uri": root.as_uri(), "name": root.name}],
                 "capabilities": {
                     "general": {"positionEncodings": ["utf-32", "utf-16"]},
-                    "textDocument": {"inlineCompletion": {}},
+                    "textDocument": {"inlineCompletion": {}, "codeAction": _CODE_ACTIONS},
                 },
             },
         )

@@ -10,14 +10,19 @@ from devstral_ls.config import Settings
 from devstral_ls.server.conversation import converse
 from devstral_ls.server.lifecycle import leave
 from devstral_ls.server.loading import OpenEngine, open_bundle
+from devstral_ls.server.offline import seal
 
 __all__ = ["serve"]
 
+_LOGGER = logging.getLogger(__name__)
 
-def serve(settings: Settings | None = None, *, open_engine: OpenEngine = open_bundle) -> NoReturn:
+
+def serve(settings: Settings | None = None, *, open_engine: OpenEngine = open_bundle, offline: bool = True) -> NoReturn:
     """Talk to the editor until it leaves, then end the process with the exit code that LSP names."""
     source, sink = _claim_stdio()
     _log_to_stderr()
+    if offline:
+        _give_up_the_network()
     asyncio.run(_converse_and_leave(source, sink, settings or Settings(), open_engine))
     raise AssertionError("the process has left")
 
@@ -36,6 +41,13 @@ def _claim_stdio() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return source, sink
+
+
+def _give_up_the_network() -> None:
+    """Before anything else is started, so that it holds for all of it."""
+    sealed = seal()
+    if sealed.missing:
+        _LOGGER.info("internet sockets are refused by the interpreter only: %s", sealed.missing)
 
 
 def _log_to_stderr() -> None:
