@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -67,6 +68,19 @@ def until(look: Callable[[], Seen], what: str, *, instead: Callable[[], str] = s
     return seen
 
 
+def saved(file: Path) -> str:
+    """What `file` holds now; nothing while an editor replaces it, since Helix saves by renaming."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def wait_for_saved(file: Path, text: str, *, instead: Callable[[], str] = str) -> None:
+    """Wait until `file` holds `text`; an editor may write in several steps, so less than that says nothing."""
+    until(lambda: text in saved(file), f"{text!r} in {file.name}", instead=lambda: f"{saved(file)}\n{instead()}")
+
+
 def installed(script: str, folder: str, program: str) -> Path:
     """The folder with `program` in it, installed by `script` unless it is there; skips when that fails."""
     prefix = CACHE / folder
@@ -85,9 +99,10 @@ def installed(script: str, folder: str, program: str) -> Path:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that `pid` started, and theirs, youngest last."""
+    """The processes that `pid` started, and theirs, youngest last; one that ends meanwhile has none."""
     found = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found += [child, *children(child)]
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in map(int, task.read_text().split()):
+                found += [child, *children(child)]
     return found

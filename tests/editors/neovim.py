@@ -7,7 +7,8 @@ from typing import Any
 import pynvim
 from editor_fixtures import until
 
-GHOST_TEXT = """
+# The line and what is shown behind it, of one moment.
+SEEN = """
 local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.inline_completion']
 local text = ''
 for _, mark in ipairs(namespace and vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true }) or {}) do
@@ -16,7 +17,7 @@ for _, mark in ipairs(namespace and vim.api.nvim_buf_get_extmarks(0, namespace, 
     text = text .. '\\n' .. (line[1] and line[1][1] or '')
   end
 end
-return text
+return { vim.api.nvim_get_current_line(), text }
 """
 
 
@@ -44,11 +45,17 @@ class Neovim:
     def line(self) -> str:
         return str(self.nvim.current.line)
 
-    def ghost_text(self) -> str:
-        return str(self.lua(GHOST_TEXT))
+    def type(self, text: str, *, shows: str) -> None:
+        """Type `text` in insert mode, and wait for the ghost text `shows` behind it.
 
-    def wait_for_ghost_text(self) -> str:
-        return until(self.ghost_text, "ghost text", instead=self.text)
+        Other ghost text may flash by before: what was suggested while the last keys were still on their way.
+        """
+        self.press(text)
+        until(lambda: self._is_shown(text, shows), f"the ghost text {shows!r}", instead=lambda: str(self.lua(SEEN)))
+
+    def _is_shown(self, typed: str, shows: str) -> bool:
+        line, ghost_text = self.lua(SEEN)
+        return bool(line.endswith(typed) and ghost_text == shows)
 
     def client_id(self) -> int | None:
         """The number of the client that serves this buffer, once the server has answered."""

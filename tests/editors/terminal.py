@@ -31,6 +31,10 @@ class Terminal:
         )
         return run.stdout
 
+    def pid(self) -> int:
+        """The process of the program."""
+        return int(self._run("list-panes", "-F", "#{pane_pid}"))
+
     def press(self, *keys: str) -> None:
         """Named keys, as tmux calls them."""
         self._run("send-keys", *keys)

@@ -1,11 +1,12 @@
 """The recipe in a real Helix: completion, hover, fixes and saving, read off the screen."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from editor_fixtures import FIXED, ROOT, SAYS, until
+from editor_fixtures import FIXED, ROOT, SAYS, children, saved, until, wait_for_saved
 from terminal import Terminal
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(400)]
@@ -14,6 +15,9 @@ RECIPE = (ROOT / "editors/helix/languages.toml").read_text()
 
 # What the scripted model says behind `return `.
 SUGGESTION = SAYS["    return "]
+AFTER_WIDTH = SAYS["return width "]
+REFUSED = "Bad language config"
+ASK_AGAIN_S = 1.5
 
 Open = Callable[..., Terminal]
 
@@ -44,13 +48,10 @@ def test_a_suggestion_comes_as_completion(open_editor: Open, project: Path) -> N
     editor = open_editor(project / "shapes.py")
     editor.wait_for("perimeter")
     editor.type("geo    return ")
-    until(lambda: asked_for(editor, SUGGESTION), "a completion", instead=editor.screen, poll_s=1)
-    editor.press("Tab", "Escape")
-    editor.type(":write")
-    editor.press("Enter")
-    until(
-        lambda: f"return {SUGGESTION}" in (project / "shapes.py").read_text(), "the saved file", instead=editor.screen
-    )
+    lead(editor, f"return {SUGGESTION}", {SUGGESTION: ["Tab"], "": ["C-x"]})
+    leave_insert_mode(editor)
+    command(editor, "write")
+    wait_for_saved(project / "shapes.py", f"    return {SUGGESTION}\n", instead=editor.screen)
 
 
 def test_typing_on_matches_the_suggestion(open_editor: Open, project: Path) -> None:
@@ -58,17 +59,29 @@ def test_typing_on_matches_the_suggestion(open_editor: Open, project: Path) -> N
     editor = open_editor(project / "shapes.py")
     editor.wait_for("perimeter")
     editor.type("geo    return 2 * (wid")
-    until(lambda: typed_again(editor, "d", "width + height"), "a completion", instead=editor.screen, poll_s=1)
-    editor.press("Tab", "Escape")
+    lead(editor, f"return {SUGGESTION}", {"width + height": ["Tab"], "": ["BSpace", "d"]})
+    leave_insert_mode(editor)
     editor.wait_for(f"return {SUGGESTION}")
 
 
+def test_columns_after_wide_characters_are_right(open_editor: Open, project: Path) -> None:
+    """A suggestion lands at the cursor also behind characters of two and four bytes and of two UTF-16 units."""
+    editor = open_editor(project / "shapes.py")
+    editor.wait_for("perimeter")
+    line = '    label = "😀 漢字é"; return width '
+    editor.type(f"geo{line}")
+    lead(editor, f"return width {AFTER_WIDTH}", {AFTER_WIDTH: ["Tab"], "": ["C-x"]})
+    leave_insert_mode(editor)
+    command(editor, "write")
+    wait_for_saved(project / "shapes.py", f"{line}{AFTER_WIDTH}\n", instead=editor.screen)
+
+
 def test_hover_explains(open_editor: Open, project: Path) -> None:
-    """Space k on a call shows the function's signature."""
+    """Space k on a call says where the function stands."""
     editor = open_editor(project / "loading.py")
     editor.wait_for("jsn")
-    search(editor, r"load\(.1")
-    until(lambda: pressed(editor, "k", "load(text: str)"), "the hover", instead=editor.screen, poll_s=2)
+    search(editor, "s.load")
+    lead(editor, "defined in loading.py, line 6", {"": ["Space", "k"]})
 
 
 def test_a_quick_fix_is_offered_and_applied(open_editor: Open, project: Path) -> None:
@@ -76,9 +89,7 @@ def test_a_quick_fix_is_offered_and_applied(open_editor: Open, project: Path) ->
     editor = open_editor(project / "loading.py")
     editor.wait_for("jsn")
     search(editor, "jsn")
-    until(lambda: pressed(editor, "a", "verified"), "the fix", instead=editor.screen, poll_s=3)
-    editor.press("Enter")
-    editor.wait_for(FIXED)
+    lead(editor, FIXED, {"verified by": ["Enter"], "": ["Space", "a"]})
 
 
 def test_saving_applies_proven_fixes(open_editor: Open, project: Path) -> None:
@@ -86,15 +97,27 @@ def test_saving_applies_proven_fixes(open_editor: Open, project: Path) -> None:
     editor = open_editor(
         project / "loading.py", recipe=RECIPE.replace("# code-actions-on-save", "code-actions-on-save")
     )
-    if "Bad language config" in editor.wait_for("NOR"):
+    until(lambda: any(text in editor.screen() for text in ("NOR", REFUSED)), "Helix", instead=editor.screen)
+    if REFUSED in editor.screen():
         pytest.skip("this Helix has no code actions on save")
 
-    def saved_fixed() -> bool:
-        editor.type(":write")  # again, where the server was not there yet or too slow for the budget of a save
-        editor.press("Enter")
-        return FIXED in (project / "loading.py").read_text()
+    def is_saved_fixed() -> bool:
+        command(editor, "write")  # again, where the server was not there yet or too slow for the budget of a save
+        return FIXED in saved(project / "loading.py")
 
-    until(saved_fixed, "the fixed file", instead=editor.screen, poll_s=2)
+    until(is_saved_fixed, "the fixed file", instead=editor.screen, poll_s=2)
+
+
+def test_a_killed_server_comes_back_when_asked(open_editor: Open, project: Path) -> None:
+    """After kill -9 of the server Helix goes on without it, and :lsp-restart brings it back."""
+    editor = open_editor(project / "loading.py")
+    editor.wait_for("jsn")
+    search(editor, "s.load")
+    lead(editor, "defined in loading.py", {"": ["Space", "k"]})
+    until(lambda: "defined in" not in editor.screen() or editor.press("Escape"), "the text alone", poll_s=0.5)
+    os.kill(children(editor.pid())[0], signal.SIGKILL)
+    command(editor, "lsp-restart")
+    lead(editor, "defined in loading.py", {"": ["Space", "k"]})
 
 
 def search(editor: Terminal, pattern: str) -> None:
@@ -102,29 +125,28 @@ def search(editor: Terminal, pattern: str) -> None:
     editor.press("Enter")
 
 
-def pressed(editor: Terminal, key: str, text: str) -> bool:
-    """Whether the screen shows what Space and `key` ask for; they are pressed anew as long as it does not."""
-    if text in editor.screen():
-        return True
-    editor.press("Space", key)
-    return False
+def command(editor: Terminal, name: str) -> None:
+    editor.type(f":{name}")
+    editor.press("Enter")
 
 
-def asked_for(editor: Terminal, suggestion: str) -> bool:
-    """Whether the menu shows the suggestion; it is asked for anew as long as it does not."""
-    if suggestion in editor.screen():
-        return True
-    editor.press("C-x")
-    return False
+def leave_insert_mode(editor: Terminal) -> None:
+    """Press Escape and wait: read together with the next key, it would be taken for Alt and that key."""
+    editor.press("Escape")
+    editor.wait_for("NOR")
 
 
-def typed_again(editor: Terminal, last: str, suggestion: str) -> bool:
-    """Whether the menu shows the suggestion; the last character is typed anew as long as it does not.
+def lead(editor: Terminal, goal: str, keys: dict[str, list[str]]) -> None:
+    """Press what the screen calls for until `goal` is on it: the `keys` of the first text that the screen shows.
 
-    The server answers a menu within 200 ms or not at all, and a busy machine may need longer for the first time.
+    A server that starts, or a busy one, may answer nothing, or too late; then a user asks again too.
     """
-    if suggestion in editor.screen():
-        return True
-    editor.press("BSpace")
-    editor.type(last)
-    return False
+
+    def is_there() -> bool:
+        screen = editor.screen()
+        if goal in screen:
+            return True
+        editor.press(*next(pressed for text, pressed in keys.items() if text in screen))
+        return False
+
+    until(is_there, repr(goal), instead=editor.screen, poll_s=ASK_AGAIN_S)

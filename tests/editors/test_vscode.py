@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browser import CodeServer, Window
-from editor_fixtures import FIXED, HERE, LOADING, ROOT, SHAPES, installed, until
+from editor_fixtures import FIXED, HERE, LOADING, ROOT, SHAPES, installed, saved, until, wait_for_saved
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
 
@@ -72,8 +72,7 @@ def test_typing_shows_ghost_text_that_tab_accepts(window: Window, folder: Path) 
     window.type("    return 2 * (width ")
     shown = window.wait_for_ghost_text()
     window.press("Tab", "Control+s")
-    text = until(lambda: text if (text := (folder / "whole.py").read_text()) != SHAPES else "", "the saved file")
-    assert f"return 2 * (width {shown}" in text.replace("\n", "")
+    wait_for_saved(folder / "whole.py", f"return 2 * (width {shown}", instead=window.text)
 
 
 def test_a_word_can_be_accepted(window: Window, folder: Path) -> None:
@@ -82,7 +81,9 @@ def test_a_word_can_be_accepted(window: Window, folder: Path) -> None:
     window.type("    return ")
     shown = window.wait_for_ghost_text()
     window.press("Control+ArrowRight", "Control+s")
-    text = until(lambda: text if (text := (folder / "word.py").read_text()) != SHAPES else "", "the saved file")
+    text = until(
+        lambda: text if "    return " in (text := saved(folder / "word.py")[len(SHAPES) :]) else "", "the saved file"
+    )
     word = text.splitlines()[-1].removeprefix("    return ")
     assert shown.startswith(word)
     assert 0 < len(word) <= len(shown)
@@ -96,7 +97,7 @@ def test_columns_after_wide_characters_are_right(window: Window, folder: Path) -
     window.type(" ")
     shown = window.wait_for_ghost_text()
     window.press("Tab", "Control+s")
-    assert until(lambda: line + shown in (folder / "wide.py").read_text().replace("\n", ""), "the saved file")
+    wait_for_saved(folder / "wide.py", line + shown, instead=window.text)
 
 
 def test_a_quick_fix_is_offered_and_applied(window: Window, folder: Path) -> None:
@@ -113,7 +114,7 @@ def test_saving_applies_proven_fixes(window: Window, folder: Path) -> None:
 
     def saved_fixed() -> bool:
         window.press("Enter", "Control+s")  # again, where the first time was too slow for the budget of a save
-        return FIXED in (folder / "saved.py").read_text()
+        return FIXED in saved(folder / "saved.py")
 
     until(saved_fixed, "the fixed file", instead=window.text, poll_s=2)
 
