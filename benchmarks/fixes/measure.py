@@ -11,19 +11,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from mutations import Mutation, make_mutations
-from packages import HELD_OUT, SEEN, Package, load_package, mutable
+from basedpyright import Basedpyright
+from drawn import mutations_of
+from mutations import Mutation
+from packages import HELD_OUT, SEEN, Package, load_package
 from ruff import find_ruff_bin
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Ruff, Ty, compare
-from devstral_ls.features.candidates import Case, candidates_for
+from devstral_ls.context import Sources
+from devstral_ls.engine import open_engine, resolve_bundle
+from devstral_ls.engine.engine import Engine
+from devstral_ls.features.candidates import Case, candidates_for, model
 from devstral_ls.features.code_actions import fix_all
-from devstral_ls.features.fixes import Tools, find_fix, fix_everything, line_edits
+from devstral_ls.features.fixes import Fix, Tools, find_fix, fix_everything, line_edits
 from devstral_ls.features.verification import examine, prove
+from devstral_ls.features.writer import Writer
 from devstral_ls.text import Edit, apply_edits, smallest_edit
 
 
@@ -47,55 +54,112 @@ class Result:
 
 # Whether anything was offered and proven, the edits, and where they come from.
 Solved = tuple[bool, bool, tuple[Edit, ...] | None, str]
-# A mutation, its package, the types, and the factor by which limits are stretched.
-Solve = Callable[[Mutation, Package, Ty, float], Solved]
 
 
-def ours(mutation: Mutation, package: Package, ty: Ty, slack: float) -> Solved:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What solves the mutations of one package; limits in ms are stretched by `slack`."""
+
+    package: Package
+    ty: Ty
+    slack: float
+    engine: Engine | None = None
+    pyright: Basedpyright | None = None
+
+    def tools(self, mutation: Mutation) -> Tools:
+        neighbours = tuple(each for each in self.package.documents if each.uri != mutation.original.uri)
+        return Tools(
+            checkers=(Ruff(deadline_ms=2000 * self.slack), self.ty),
+            neighbours=neighbours,
+            types=self.ty,
+            deadline_ms=3000 * self.slack,
+        )
+
+
+Solve = Callable[[Mutation, Bench], Solved]
+
+
+def ours(mutation: Mutation, bench: Bench) -> Solved:
     """The deterministic candidates, proven by ruff and ty."""
-    neighbours = tuple(each for each in package.documents if each.uri != mutation.original.uri)
-    tools = Tools(checkers=(Ruff(), ty), neighbours=neighbours, types=ty, deadline_ms=3000 * slack)
-    fix = find_fix(mutation.mutated, mutation.problem, tools, CancelToken())
+    tools = bench.tools(mutation)
+    return _found(mutation, tools, find_fix(mutation.mutated, mutation.problem, tools, CancelToken()))
+
+
+def with_model(mutation: Mutation, bench: Bench) -> Solved:
+    """The same, and behind them what the embedded model writes into the hole, as when somebody chooses to ask it."""
+    assert bench.engine is not None
+    writer = Writer(bench.engine, Sources(), CancelToken())
+    tools = replace(bench.tools(mutation), propose=partial(model.propose, writer=writer))
+    return _found(mutation, tools, find_fix(mutation.mutated, mutation.problem, tools, CancelToken()))
+
+
+def _found(mutation: Mutation, tools: Tools, fix: Fix | None) -> Solved:
     if fix is not None:
         return True, True, fix.edits, fix.candidate.origin
-    case = Case(mutation.mutated, mutation.problem, neighbours, ty)
+    case = Case(mutation.mutated, mutation.problem, tools.neighbours, tools.types)
     return bool(candidates_for(case)), False, None, ""
 
 
-def on_save(mutation: Mutation, package: Package, ty: Ty, slack: float) -> Solved:
+def on_save(mutation: Mutation, bench: Bench) -> Solved:
     """`source.fixAll.devstral` on the whole text, within its budget: only what is certain."""
-    neighbours = tuple(each for each in package.documents if each.uri != mutation.original.uri)
-    tools = Tools(checkers=(Ruff(), ty), neighbours=neighbours, types=ty)
-    cleaned = fix_everything(mutation.mutated, tools, CancelToken(), budget_ms=fix_all.BUDGET_MS * slack)
+    budget_ms = fix_all.BUDGET_MS * bench.slack
+    cleaned = fix_everything(mutation.mutated, bench.tools(mutation), CancelToken(), budget_ms=budget_ms)
     if not cleaned.fixes:
         return False, False, None, ""
     return True, True, tuple(line_edits(cleaned.original, cleaned.text)), "save"
 
 
-def ruff_alone(mutation: Mutation, _: Package, ty: Ty, __: float) -> Solved:
+def ruff_alone(mutation: Mutation, bench: Bench) -> Solved:
     """Ruff's own fix, unsafe ones included."""
     fix = mutation.problem.own_fix
-    if fix is None:
+    return _first_proven(mutation, bench, [fix.edits] if fix else [], "ruff")
+
+
+def pyright_alone(mutation: Mutation, bench: Bench) -> Solved:
+    """The quick fixes of basedpyright for the line of the mistake; judged like ours, the first proven one counts."""
+    assert bench.pyright is not None
+    document = mutation.mutated
+    found = bench.pyright.open(document)
+    fixes = bench.pyright.quick_fixes(document, document.lines.line_of(mutation.problem.span.start), found)
+    bench.pyright.close_text(document)
+    return _first_proven(mutation, bench, fixes, "basedpyright")
+
+
+def _first_proven(mutation: Mutation, bench: Bench, fixes: Sequence[tuple[Edit, ...]], origin: str) -> Solved:
+    if not fixes:
         return False, False, None, ""
-    baseline = examine(mutation.mutated, (Ruff(), ty))
-    return True, prove(baseline, mutation.problem, fix.edits).is_proven, fix.edits, "ruff"
+    baseline = examine(mutation.mutated, bench.tools(mutation).checkers)
+    proven = (edits for edits in fixes if prove(baseline, mutation.problem, edits).is_proven)
+    edits = next(proven, None)
+    return True, edits is not None, edits if edits is not None else fixes[0], origin
 
 
-SOLVERS: dict[str, Solve] = {"ours": ours, "save": on_save, "ruff": ruff_alone}
+SOLVERS: dict[str, Solve] = {
+    "ours": ours,
+    "model": with_model,
+    "save": on_save,
+    "ruff": ruff_alone,
+    "pyright": pyright_alone,
+}
 
 
 def measure(package: Package, *, n_per_kind: int, solvers: Sequence[str], slack: float) -> Iterator[tuple[str, Result]]:
     """Results as they come, each with the name of its solver."""
     ty = Ty(package.root.absolute(), deadline_ms=1500 * slack)
     checkers = (Ruff(deadline_ms=2000 * slack), ty)
-    for mutation in make_mutations(mutable(package), checkers, n_per_kind=n_per_kind, seed=package.name):
+    engine = open_engine(resolve_bundle("embedded")) if "model" in solvers else None
+    pyright = Basedpyright(package.root) if "pyright" in solvers else None
+    bench = Bench(package, ty, slack, engine, pyright)
+    for mutation in mutations_of(package, checkers, n_per_kind=n_per_kind):
         for name in solvers:
             ty.check(mutation.mutated)  # an editor has shown the problem before somebody asks for a fix
             start_s, start_cpu_s = time.perf_counter(), cpu_s(ty)
-            solved = SOLVERS[name](mutation, package, ty, slack)
+            solved = SOLVERS[name](mutation, bench)
             spent = (time.perf_counter() - start_s) * 1e3, (cpu_s(ty) - start_cpu_s) * 1e3
             yield name, _result(mutation, package, checkers, solved, spent)
-    ty.close()
+    for each in (ty, engine, pyright):
+        if each is not None:
+            each.close()
 
 
 def cpu_s(ty: Ty) -> float:
@@ -147,7 +211,7 @@ def _is_accepted(text: str, mutation: Mutation, checkers) -> bool:  # noqa: ANN0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("half", choices=("seen", "held-out"))
-    parser.add_argument("--per-kind", type=int, default=8, help="mutations of each kind in each package")
+    parser.add_argument("--per-kind", type=int, default=10, help="mutations of each kind in each package")
     parser.add_argument("--package", action="append", help="only this package")
     parser.add_argument("--solver", action="append", choices=SOLVERS, help="default: all")
     parser.add_argument("--out", type=Path, required=True, help="rows are appended to it, for report.py")

@@ -68,13 +68,13 @@ def _of_kind(
             continue
         edit = rng.choice(edits)
         mutated = replace(document, text=apply_edits(document.text, [edit]))
-        problem = _first_new(known[document.uri], mutated, edit, checkers)
+        problem = first_new(known[document.uri], mutated, edit, checkers)
         if problem is not None:
             n_misses = 0
             yield Mutation(kind, document, mutated, problem)
 
 
-def _first_new(
+def first_new(
     known: dict[str, list[Problem]],
     mutated: Document,
     edit: Edit,

@@ -34,22 +34,29 @@ _CODES: dict[Topic, frozenset[str]] = {
         | {"undefined-variable", "E0602", "name-defined", "unknown-name"},
     ),
     Topic.ATTRIBUTE: frozenset(
-        {"missing-attribute", "unresolved-attribute", "possibly-missing-attribute", "reportAttributeAccessIssue"}
-        | {"attr-defined", "no-member", "E1101"},
+        {"missing-attribute", "unresolved-attribute", "possibly-missing-attribute", "missing-union-attribute"}
+        | {"reportAttributeAccessIssue", "attr-defined", "no-member", "E1101"},
     ),
     Topic.IMPORT: frozenset(
         {"import-not-found", "unresolved-import", "missing-module-member", "reportMissingImports"}
         | {"import-error", "E0401", "E0611", "no-name-in-module"},
     ),
-    Topic.ARGUMENT_NAME: frozenset({"unknown-argument", "no-matching-overload", "unexpected-keyword-arg", "E1123"}),
+    Topic.ARGUMENT_NAME: frozenset(
+        {"unknown-argument", "no-matching-overload", "unexpected-keyword-arg", "E1123"}
+        | {"invalid-legacy-type-variable", "invalid-paramspec"},
+    ),
     Topic.ARGUMENT_MISSING: frozenset({"missing-argument", "no-value-for-parameter", "E1120"}),
     Topic.ARGUMENT_SURPLUS: frozenset({"too-many-positional-arguments", "too-many-function-args", "E1121"}),
     Topic.AWAIT: frozenset({"unused-awaitable", "unused-coroutine", "reportUnusedCoroutine"}),
-    Topic.RETURN: frozenset({"invalid-implicit-return", "return", "reportReturnType", "invalid-return-type"}),
+    Topic.RETURN: frozenset(
+        {"invalid-implicit-return", "return", "reportReturnType", "invalid-return-type"}
+        | {"PLE0303", "PLE0304", "PLE0305", "PLE0307", "PLE0308", "PLE0309"},
+    ),
     Topic.TYPE: frozenset(
         {"invalid-argument-type", "invalid-assignment", "invalid-explicit-return", "unsupported-operator"}
         | {"not-iterable", "not-subscriptable", "not-callable", "call-non-callable", "reportArgumentType"}
-        | {"arg-type", "assignment", "return-value", "reportAssignmentType", "invalid-parameter-default"},
+        | {"arg-type", "assignment", "return-value", "reportAssignmentType", "invalid-parameter-default"}
+        | {"invalid-type-form", "invalid-yield", "redundant-condition"},
     ),
     Topic.UNUSED: frozenset({"F401", "F811", "F841", "unused-import", "unused-variable", "W0611", "W0612"}),
 }

@@ -134,14 +134,18 @@ def line_edits(old: str, new: str) -> list[Edit]:
 
 
 def _best(proven: Iterator[Fix]) -> Fix | None:
-    """The first one that leaves nothing wrong on its lines; else the one that leaves least."""
+    """The first one that leaves nothing wrong; else the one that leaves least on its lines, then elsewhere."""
     best: Fix | None = None
     for fix in proven:
-        if best is None or fix.proof.n_left < best.proof.n_left:
+        if best is None or _rest(fix) < _rest(best):
             best = fix
-        if fix.proof.n_left == 0:
+        if _rest(fix) == (0, 0):
             break
     return best
+
+
+def _rest(fix: Fix) -> tuple[int, int]:
+    return fix.proof.n_left, fix.proof.n_shown
 
 
 def _certain(

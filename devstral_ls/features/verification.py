@@ -52,6 +52,7 @@ class Proof:
     reason: str = ""
     checked_by: tuple[str, ...] = ()
     n_left: int = 0  # older problems that stay on the edited lines: another candidate may remove them too
+    n_shown: int = 0  # older problems that were hidden behind a syntax error and are seen now
 
 
 def examine(document: Document, checkers: Sequence[Checker]) -> Baseline:
@@ -94,7 +95,7 @@ def _judged(baseline: Baseline, targets: Sequence[Problem], edits: Sequence[Edit
     if not baseline.findings:
         return Proof(is_proven=False, reason="no checker answers")
     shadow = replace(baseline.document, text=apply_edits(baseline.document.text, edits))
-    n_left = 0
+    n_left = n_shown = 0
     try:
         for finding in baseline.findings:
             after = finding.checker.check(shadow)
@@ -102,10 +103,11 @@ def _judged(baseline: Baseline, targets: Sequence[Problem], edits: Sequence[Edit
             if reason:
                 return Proof(is_proven=False, reason=reason)
             n_left += sum(_is_near(each, edits, shadow) for each in after)
+            n_shown += len(compare(finding.problems, after, edits).new)
     except CheckerFailed as error:
         return Proof(is_proven=False, reason=str(error))
     judges = tuple(finding.checker.name for finding in baseline.findings)
-    return Proof(is_proven=True, checked_by=judges, n_left=n_left)
+    return Proof(is_proven=True, checked_by=judges, n_left=n_left, n_shown=n_shown)
 
 
 def _objection(

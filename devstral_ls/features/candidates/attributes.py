@@ -31,14 +31,23 @@ def _misspelt(case: Case) -> Span | None:
     return case.identifier()
 
 
+def _holed(case: Case, place: Span) -> Iterator[str]:
+    """The text without the name and the rest of its line, which would say how to read it: `self. is None`.
+
+    Where that leaves a bracket open, the rest goes to a line of its own.
+    """
+    before, after = case.text[: place.start], case.text[place.end :]
+    yield before + after[case.document.line_span(case.line).end - place.end :]
+    yield f"{before}\n{after}"
+
+
 def _known(case: Case, place: Span) -> list[str]:
     """What could stand at `place`: what the types say, and for imports the modules that are used elsewhere."""
     found: list[str] = []
-    if case.types is not None:
-        # What follows goes to a line of its own: `self. is None` is not read as an attribute that is being written.
-        text = f"{case.text[: place.start]}\n{case.text[place.end :]}"
-        with contextlib.suppress(CheckerFailed):  # the candidates below do not need types
-            found += case.types.names_at(replace(case.document, text=text), place.start)
+    for text in _holed(case, place):
+        if case.types is not None and not nearest(place.of(case.text), found):
+            with contextlib.suppress(CheckerFailed):  # the candidates below do not need types
+                found += case.types.names_at(replace(case.document, text=text), place.start)
     if case.topic is Topic.IMPORT:
         found += modules()
         found += [part for each in case.neighbours for one in imports_of(each) for part in one.module.split(".")]

@@ -26,8 +26,8 @@ def propose(case: Case) -> Iterator[Candidate]:
         yield _awaited(case, call, 0.5 + 0.3 * distance)
 
 
-def _calls(case: Case, scope: ast.AsyncFunctionDef) -> list[ast.Call]:
-    """Calls on the problem's line; then those above it whose result has a name that the line uses."""
+def _calls(case: Case, scope: ast.AsyncFunctionDef) -> list[ast.Call | ast.Attribute]:
+    """Calls on the problem's line; those above it whose result has a name that the line uses; then properties."""
     awaited = {id(node.value) for node in ast.walk(scope) if isinstance(node, ast.Await)}
     calls = [node for node in ast.walk(scope) if isinstance(node, ast.Call) and id(node) not in awaited]
     here = [call for call in calls if call.lineno == case.line + 1]
@@ -40,10 +40,17 @@ def _calls(case: Case, scope: ast.AsyncFunctionDef) -> list[ast.Call]:
         and statement.lineno <= case.line
         and {target.id for target in statement.targets if isinstance(target, ast.Name)} & used
     ]
-    return [*here, *reversed([call for call in above if id(call) not in awaited])]
+    properties = [
+        node
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and node.lineno == case.line + 1
+    ]
+    covered = {id(call.func) for call in calls} | awaited
+    rest = [each for each in properties if id(each) not in covered]
+    return [*here, *reversed([call for call in above if id(call) not in awaited]), *rest]
 
 
-def _awaited(case: Case, call: ast.Call, cost: float) -> Candidate:
+def _awaited(case: Case, call: ast.Call | ast.Attribute, cost: float) -> Candidate:
     """The call with `await`, in parentheses where something is taken from its result."""
     span = span_of(call, case.text, case.document.lines)
     start = Span(span.start, span.start)

@@ -1,13 +1,15 @@
 """A line whose indentation fits nowhere: put it where the lines around it are."""
 
+import ast
 import re
 from collections.abc import Iterator
 
 from devstral_ls.checkers import Topic
 from devstral_ls.features.candidates.case import Candidate, Case
+from devstral_ls.features.python_tree import enclosing, parse
 from devstral_ls.text import Document, Edit, Span
 
-TOPICS = frozenset({Topic.SYNTAX, Topic.PLACE, Topic.NAME})
+TOPICS = frozenset({Topic.SYNTAX, Topic.PLACE, Topic.NAME, Topic.RETURN})
 _MAX_BLOCK_LINES = 40
 # The words of parsers for it; a misplaced `return` is only said to be outside of its function.
 _INDENTATION = re.compile(r"(?i)indent|dedent|outside")
@@ -17,8 +19,7 @@ def propose(case: Case) -> Iterator[Candidate]:
     """Before: `    x = 1` and `      y = 2` below it. After: both with the same indentation."""
     document = case.document
     doubt = 0.0 if _INDENTATION.search(case.problem.message) else 0.8
-    # A line that lost its names has at most moved itself.
-    lines = [case.line] if case.topic is Topic.NAME else _lines_around(document, case.line)
+    lines = _suspects(case)
     for distance, line in enumerate(lines):
         present = _indent(document.line_text(line))
         for rank, indent in enumerate(_indents_around(document, line)):
@@ -29,6 +30,28 @@ def propose(case: Case) -> Iterator[Candidate]:
             last = _block_end(document, line)
             if last != line:
                 yield _reindented(document, line, last, indent, cost + 0.05)
+
+
+def _suspects(case: Case) -> list[int]:
+    """The lines that may have moved, the likeliest first."""
+    if case.topic is Topic.NAME:
+        return [case.line]  # a line that lost its names has at most moved itself
+    if case.topic is Topic.RETURN:
+        return _returns(case)
+    return _lines_around(case.document, case.line)
+
+
+def _returns(case: Case) -> list[int]:
+    """The last `return` of the function that ends without one, or the one right behind it."""
+    tree = parse(case.text)
+    around = enclosing(tree, case.line) if tree else []
+    if not around or around[-1].end_lineno is None:
+        return []
+    lines = [node.lineno - 1 for node in ast.walk(around[-1]) if isinstance(node, ast.Return)]
+    below = _lines_around(case.document, around[-1].end_lineno - 1)[-1]
+    if case.document.line_text(below).lstrip().startswith("return"):
+        lines.append(below)
+    return sorted(lines, reverse=True)[:2]
 
 
 def _lines_around(document: Document, line: int) -> list[int]:
@@ -51,7 +74,9 @@ def _indents_around(document: Document, line: int) -> list[str]:
         found += [before + _unit(document), before] if above[-1].rstrip().endswith(":") else [before]
     found += [_indent(text) for text in below if text.strip()][:1]
     found += sorted({_indent(text) for text in above}, key=len, reverse=True)
-    return list(dict.fromkeys(found))[:5]
+    # Fingers slip by a blank or a step, so the nearest indentation was meant.
+    present = len(_indent(document.line_text(line)))
+    return sorted(dict.fromkeys(found), key=lambda indent: abs(len(indent) - present))[:5]
 
 
 def _reindented(document: Document, first: int, last: int, indent: str, cost: float) -> Candidate:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from devstral_ls.features.nesting import nesting_before
 from devstral_ls.text import Document, Edit, Span
 
 MAX_LINES = 30  # of a piece, because it is parsed again and again
@@ -16,6 +17,11 @@ _ASSIGNMENT = re.compile(r"\s*[\w.]+\s*=[^=]")
 _TOKEN = re.compile(
     r"\s+|#[^\n]*|[rbfuRBFU]{0,2}(?:'''|\"\"\"|'|\")|[^\W\d]\w*|\d[\w.]*|[-+*/%&|^<>=!:@]=|->|\*\*|//|.",
 )
+_FRAMES = {
+    ")": (("f(\n", "\n)"), ("def f(\n", "\n): pass")),
+    "]": (("f[\n", "\n]"),),
+    "}": (("{\n", "\n}"),),
+}
 _QUOTES = ("'", '"', "'''", '"""')
 
 
@@ -26,32 +32,49 @@ class Piece:
     document: Document
     span: Span
     error: int
+    frames: tuple[tuple[str, str], ...] = (("", ""),)  # what may stand around it, where it is a part of brackets
 
     @property
     def text(self) -> str:
         return self.span.of(self.document.text)
 
     def parses(self) -> bool:
-        return _parses(self.text)
+        return self._parses(self.text)
 
     def parses_after(self, edit: Edit) -> bool:
         """Whether the piece is Python once `edit` is made."""
         start, end = edit.span.start - self.span.start, edit.span.end - self.span.start
-        return _parses(self.text[:start] + edit.new_text + self.text[end:])
+        return self._parses(self.text[:start] + edit.new_text + self.text[end:])
+
+    def _parses(self, text: str) -> bool:
+        return any(_parses(f"{before}{text}{after}") for before, after in self.frames)
 
 
 def pieces_around(document: Document, error: int) -> Iterator[Piece]:
-    """The line of the error with what continues it; then longer ones, back to where a statement may start."""
+    """The line of the error with what continues it; then longer ones, back to where a statement may start.
+
+    In brackets a line alone comes first: a table may be longer than what can be parsed again and again.
+    """
     line = document.lines.line_of(error)
     if not document.line_text(line)[: error - document.lines.line_start(line)].strip():
         # Nothing stands before the error: it is the line above that went wrong, or this one.
         yield _piece(document, line, line, error)
         line = _line_above(document, line)
+    yield from _in_brackets(document, line, error)
     starts = [line, *_starts_above(document, line)]
     for first in starts:
         for last in dict.fromkeys((line, _continued(document, line), _balanced(document, first, line))):
             if last - first < MAX_LINES:
                 yield _piece(document, first, last, error)
+
+
+def _in_brackets(document: Document, line: int, error: int) -> Iterator[Piece]:
+    """One line of those between two brackets."""
+    start = document.lines.line_start(line)
+    around = nesting_before(document.text[:start])
+    if around.closers and not around.quote:
+        span = Span(start, document.line_span(line).end)
+        yield Piece(document, span, error, _FRAMES[around.closers[-1]])
 
 
 def tokens_of(piece: Piece) -> list[Span]:

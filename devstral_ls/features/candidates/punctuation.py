@@ -117,7 +117,7 @@ def _open(piece: Piece, tokens: list[Span], closer: int) -> Iterator[_Try]:
         at = tokens[index].start
         is_glued = 0 < index and tokens[index - 1].end == at and text[at - 1].isidentifier()
         yield _Try(0.9 - 0.3 * is_glued + _far(piece, at), _insert(at, opener), f"open the {word}")
-        if index < closer and _ends_line(piece, tokens, index):
+        if index < closer and tokens[index].of(text) != ":" and _ends_line(piece, tokens, index):
             end = tokens[index].end
             yield _Try(0.7 + _far(piece, end), _insert(end, opener), f"open the {word}")
         for split in _splits(tokens[index].of(text), known):

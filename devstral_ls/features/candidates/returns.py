@@ -8,7 +8,7 @@ from devstral_ls.features.candidates.case import Candidate, Case
 from devstral_ls.features.python_tree import enclosing, parse, span_of
 from devstral_ls.text import Edit, Span
 
-TOPICS = frozenset({Topic.RETURN, Topic.TYPE})
+TOPICS = frozenset({Topic.RETURN, Topic.TYPE, Topic.ATTRIBUTE, Topic.ARGUMENT_NAME})
 _ORIGIN = "returns"
 
 
@@ -18,9 +18,10 @@ def propose(case: Case) -> Iterator[Candidate]:
     scopes = enclosing(tree, case.line) if tree else []
     if not scopes or not isinstance(scopes[-1], ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    if case.topic is Topic.TYPE and "return" not in case.problem.message.lower():
-        return
     statements = list(_statements(scopes[-1]))
+    if case.topic is not Topic.RETURN and "return" not in case.problem.message.split("\n", 1)[0].lower():
+        yield from _useless_above(case, statements)
+        return
     for distance, statement in enumerate(reversed(statements)):
         if isinstance(statement, ast.Expr) and not _is_doc(statement):
             start = span_of(statement, case.text, case.document.lines).start
@@ -28,6 +29,22 @@ def propose(case: Case) -> Iterator[Candidate]:
     last = statements[-1]
     if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
         yield _return_name(case, last, last.targets[0].id)
+
+
+def _useless_above(case: Case, statements: list[ast.stmt]) -> Iterator[Candidate]:
+    """Before: `if x is None:` with `None` below it, and then `x.group()`. After: `return None` there."""
+    above = [each for each in statements if each.lineno <= case.line]
+    for distance, statement in enumerate(reversed(above)):
+        if isinstance(statement, ast.Expr) and _does_nothing(statement.value) and not _is_doc(statement):
+            start = span_of(statement, case.text, case.document.lines).start
+            yield Candidate((Edit(Span(start, start), "return "),), "add the return", 0.7 + 0.01 * distance, _ORIGIN)
+
+
+def _does_nothing(value: ast.expr) -> bool:
+    """Whether a statement of this value alone would be without effect; `...` is one that is meant."""
+    if isinstance(value, ast.Constant):
+        return value.value is not ...
+    return isinstance(value, ast.Name | ast.Attribute | ast.Compare | ast.BinOp | ast.Tuple | ast.List | ast.Dict)
 
 
 def _return_name(case: Case, last: ast.Assign, name: str) -> Candidate:

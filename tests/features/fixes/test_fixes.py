@@ -52,6 +52,43 @@ CASES = {
         "        self.x = 1\n        self.y = 2\n",
     ),
     "unused and misspelt": ("def f(a):\n    total = 0\n    $0totl = a\n    return total\n", "    total = a\n"),
+    "argument that other calls pass": (
+        "def f(kind: str) -> None: ...\n\n\nf('a')\nf('a')\nf($0)\n",
+        "f('a')\nf('a')\nf(\"a\")\n",
+    ),
+    "argument that nothing uses now": (
+        "def g(text: str) -> str:\n    return text\n\n\ndef f(word: str) -> str:\n    return $0g()\n",
+        "return g(word)",
+    ),
+    "own name of a type variable": ("from typing import TypeVar\n\nT = $0TypeVar()\n", 'T = TypeVar("T")'),
+    "bytes for a type": ("class A:\n    def f(self, other: $0b'A') -> None: ...\n", "other: 'A'"),
+    "literal that is assigned above": (
+        "import time\n\nDELAY = '3'\n\n\ndef f() -> None:\n    time.sleep($0DELAY)\n",
+        "DELAY = 3\n",
+    ),
+    "useless line above": (
+        "import re\n\n\ndef f(x: str) -> str | None:\n    m = re.match('a', x)\n    if not m:\n        None\n"
+        "    return m.$0group(1)\n",
+        "        return None\n",
+    ),
+    "name at several places": (
+        "def f(pattern: str) -> str:\n    if $0patern:\n        return patern\n    return patern + pattern\n",
+        "    if pattern:\n        return pattern\n    return pattern + pattern\n",
+    ),
+    "bracket in a long table": (
+        "table = {\n"
+        + "".join(f"    {i}: {{'a': {i}}},\n" for i in range(40))
+        + "    40: $0'a': 1},\n    41: {'a': 2},\n}\n",
+        "    40: {'a': 1},\n",
+    ),
+    "nearest indentation": (
+        "def f(x):\n    if x:\n        return x\n     $0y = x\n    return y\n",
+        "    y = x\n    return y\n",
+    ),
+    "return outside of its function, seen from its header": (
+        "def f(x: int) -> $0int:\n    if x:\n        y = x\n        return y\n",
+        "    return y\n",
+    ),
 }
 
 
