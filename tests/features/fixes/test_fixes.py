@@ -67,8 +67,10 @@ CASES = {
         "DELAY = 3\n",
     ),
     "useless line above": (
-        "import re\n\n\ndef f(x: str) -> str | None:\n    m = re.match('a', x)\n    if not m:\n        None\n"
-        "    return m.$0group(1)\n",
+        (
+            "import re\n\n\ndef f(x: str) -> str | None:\n    m = re.match('a', x)\n    if not m:\n        None\n"
+            "    return m.$0group(1)\n"
+        ),
         "        return None\n",
     ),
     "name at several places": (
