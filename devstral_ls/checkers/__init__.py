@@ -3,15 +3,18 @@
 from devstral_ls.checkers.comparison import Comparison, compare, span_after
 from devstral_ls.checkers.problem import Checker, Problem, Severity
 from devstral_ls.checkers.ruff import Ruff
+from devstral_ls.checkers.syntax import Broken, Syntax
 from devstral_ls.checkers.topics import Topic, quoted_in, topic_of
 from devstral_ls.checkers.ty import Ty
 
 __all__ = [
+    "Broken",
     "Checker",
     "Comparison",
     "Problem",
     "Ruff",
     "Severity",
+    "Syntax",
     "Topic",
     "Ty",
     "compare",

@@ -52,6 +52,10 @@ class Checker(Protocol):
     @property
     def name(self) -> str: ...
 
+    def speaks(self, language_id: str) -> bool:
+        """Whether it can judge texts of this language; whose silence proves nothing is not asked."""
+        ...
+
     def check(self, document: Document) -> list[Problem]:
         """Everything that is wrong, in the order of the text.
 

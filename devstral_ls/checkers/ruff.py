@@ -32,6 +32,9 @@ class Ruff:
     def name(self) -> str:
         return "ruff"
 
+    def speaks(self, language_id: str) -> bool:
+        return language_id == "python"
+
     def check(self, document: Document) -> list[Problem]:
         if document.language_id != "python":
             return []

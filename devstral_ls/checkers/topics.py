@@ -31,11 +31,13 @@ _CODES: dict[Topic, frozenset[str]] = {
     ),
     Topic.NAME: frozenset(
         {"F821", "F822", "F823", "unresolved-reference", "possibly-unresolved-reference", "reportUndefinedVariable"}
-        | {"undefined-variable", "E0602", "name-defined", "unknown-name"},
+        | {"undefined-variable", "E0602", "name-defined", "unknown-name"}
+        | {"TS2304", "TS2552", "2304", "2552", "E0425", "E0412", "E0433", "UndeclaredName", "undeclared_var_use"},
     ),
     Topic.ATTRIBUTE: frozenset(
         {"missing-attribute", "unresolved-attribute", "possibly-missing-attribute", "missing-union-attribute"}
-        | {"reportAttributeAccessIssue", "attr-defined", "no-member", "E1101"},
+        | {"reportAttributeAccessIssue", "attr-defined", "no-member", "E1101"}
+        | {"TS2339", "TS2551", "2339", "2551", "E0599", "E0609", "MissingFieldOrMethod", "no_member"},
     ),
     Topic.IMPORT: frozenset(
         {"import-not-found", "unresolved-import", "missing-module-member", "reportMissingImports"}

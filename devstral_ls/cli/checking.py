@@ -24,13 +24,14 @@ class Workbench:
     def tools_for(self, path: Path, document: Document) -> "Tools":
         from devstral_ls.checkers import Ruff, Ty  # noqa: PLC0415  for start-up
         from devstral_ls.features.fixes import Tools  # noqa: PLC0415  for start-up
+        from devstral_ls.features.grammar import grammar  # noqa: PLC0415  for start-up
 
         neighbours = tuple(each for each in self._folder(path.resolve().parent) if each.uri != document.uri)
         if not Ty.is_installed():
-            return Tools(checkers=(Ruff(),), neighbours=neighbours)
+            return Tools(checkers=(Ruff(), grammar()), neighbours=neighbours)
         root = root_of(path)
         types = self._types.setdefault(root, Ty(root))
-        return Tools(checkers=(Ruff(), types), neighbours=neighbours, types=types)
+        return Tools(checkers=(Ruff(), types, grammar()), neighbours=neighbours, types=types)
 
     def close(self) -> None:
         for types in self._types.values():

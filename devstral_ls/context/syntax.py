@@ -104,6 +104,28 @@ def count_errors(text: str, language_id: str) -> int:
     return n_errors
 
 
+def broken_places(text: str, language_id: str) -> list[tuple[int, int, str]] | None:
+    """Where `text` breaks the grammar: start, end and what is missing there; None without a grammar."""
+    loaded = _load(language_id)
+    content = text.encode("utf-8", "surrogatepass")
+    if loaded is None or MAX_TEXT_BYTES < len(content):
+        return None
+    found: list[tuple[int, int, str]] = []
+    waiting = [Parser(loaded.language).parse(content).root_node]
+    while waiting:
+        node = waiting.pop()
+        if node.is_error or node.is_missing:
+            found.append((node.start_byte, node.end_byte, node.type if node.is_missing else ""))
+        waiting += (child for child in node.children if child.has_error or child.is_missing)
+    if text.isascii():
+        return sorted(found)
+    return sorted((_characters(content, start), _characters(content, end), what) for start, end, what in found)
+
+
+def _characters(content: bytes, n_bytes: int) -> int:
+    return len(content[:n_bytes].decode("utf-8", "surrogatepass"))
+
+
 @cache
 def fingerprint() -> str:
     """A short text that changes when the same file would be read differently: queries, grammars, this module."""

@@ -195,7 +195,8 @@ def _candidates(baseline: Baseline, problem: Problem, tools: Tools) -> Iterator[
     together = (candidate for case in cases for candidate in candidates_for(case))
     ordered = sorted(together, key=lambda each: (each.cost, each.size))
     known: set[tuple[Edit, ...]] = set()
-    for candidate in _parsing_first(ordered, document.text) if roots else ordered:
+    is_python = document.language_id == "python"
+    for candidate in _parsing_first(ordered, document.text) if roots and is_python else ordered:
         if candidate.edits not in known:
             known.add(candidate.edits)
             yield candidate

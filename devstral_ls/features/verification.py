@@ -59,6 +59,8 @@ def examine(document: Document, checkers: Sequence[Checker]) -> Baseline:
     """Ask every checker about the text as it is; one that fails takes no part."""
     findings: list[Finding] = []
     for checker in checkers:
+        if not checker.speaks(document.language_id):
+            continue
         try:
             findings.append(Finding(checker, tuple(checker.check(document))))
         except CheckerFailed as error:

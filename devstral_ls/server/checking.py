@@ -38,10 +38,11 @@ class Checking:
         """What a fix of `document` may use. Called in a thread."""
         from devstral_ls.checkers import Ruff  # noqa: PLC0415 - for start-up
         from devstral_ls.features.fixes import Tools  # noqa: PLC0415 - for start-up
+        from devstral_ls.features.grammar import grammar  # noqa: PLC0415 - for start-up
 
         types = self._types_for(document, roots)
         neighbours = (*opened, *self._files_beside(document, opened, roots))
-        checkers = (Ruff(), types) if types else (Ruff(),)
+        checkers = (Ruff(), types, grammar()) if types else (Ruff(), grammar())
         return Tools(checkers=checkers, neighbours=neighbours, types=types)
 
     def close(self) -> None:
@@ -53,21 +54,21 @@ class Checking:
     def _files_beside(
         self, document: Document, opened: Sequence[Document], roots: Sequence[Path]
     ) -> Iterator[Document]:
-        """The Python files in the document's folder that are not open: they show how the project imports."""
+        """The files of its language in the document's folder that are not open: they show how the project imports."""
         path = file_path(document.uri)
         if path is None or _root_of(document, roots) is None:
             return
         known = {document.uri, *(each.uri for each in opened)}
         try:
-            files = sorted(file for file in path.parent.iterdir() if file.suffix == ".py")[:MAX_NEIGHBOURS]
+            files = sorted(file for file in path.parent.iterdir() if file.suffix == path.suffix)[:MAX_NEIGHBOURS]
         except OSError:
             return
         for file in files:
-            found = self._neighbour(file, roots)
+            found = self._neighbour(file, document.language_id, roots)
             if found is not None and found.uri not in known:
                 yield found
 
-    def _neighbour(self, file: Path, roots: Sequence[Path]) -> Document | None:
+    def _neighbour(self, file: Path, language_id: str, roots: Sequence[Path]) -> Document | None:
         """The text of a file, read again only when the file has changed."""
         stamp = _stamp(file)
         if stamp is None:
@@ -81,7 +82,8 @@ class Checking:
             return None
         if MAX_REMEMBERED_FILES <= len(self._read):
             self._read.clear()
-        document = Document(file.as_uri(), text, path=document_path(file.as_uri(), roots))
+        path = document_path(file.as_uri(), roots)
+        document = Document(file.as_uri(), text, language_id=language_id, path=path)
         self._read[file] = (stamp, document)
         return document
 

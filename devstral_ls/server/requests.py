@@ -14,6 +14,7 @@ from devstral_ls.server.dispatch import Notifications, Request, Requests
 from devstral_ls.server.feedback import Fate
 from devstral_ls.server.session import Session, Snapshot
 from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
+from devstral_ls.text import Document
 
 # As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
 CODE_ACTION_KINDS = ("quickfix", "source.fixAll.devstral", "refactor.rewrite.docstring", "refactor.rewrite.body")
@@ -48,6 +49,8 @@ async def code_action(
     snapshot: Snapshot, params: types.CodeActionParams, cancel: CancelToken
 ) -> list[types.CodeAction]:
     offered = await actions.offer_at(snapshot, params, cancel)
+    if offered:
+        _refuse_if_stale(snapshot, offered.document)
     return to_lsp.code_actions(offered.document, offered.offers, snapshot.client) if offered else []
 
 
@@ -59,9 +62,16 @@ async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, canc
     if document is None:
         raise JsonRpcContentModified("the document has changed since this was offered")
     offer = await actions.resolve(snapshot, document, chosen.offer, cancel)
+    _refuse_if_stale(snapshot, document)
     if offer is None:
         raise JsonRpcRequestFailed(f"nothing could be proven for: {chosen.offer.title}")
     return to_lsp.code_action(document, offer, snapshot.client)
+
+
+def _refuse_if_stale(snapshot: Snapshot, document: Document) -> None:
+    """Edits of a text that has changed meanwhile: an editor without versioned edits would apply them to the new one."""
+    if snapshot.version_now(document.uri) != document.version:
+        raise JsonRpcContentModified("the document has changed meanwhile")
 
 
 async def hover(snapshot: Snapshot, params: types.HoverParams, cancel: CancelToken) -> types.Hover | None:

@@ -58,6 +58,7 @@ class Snapshot:
     memory: SuggestionMemory
     ahead: Ahead
     tell: Callable[[Status], None]
+    version_now: Callable[[str], int | None]  # of an open document; the editor may have gone on since the snapshot
 
     def document(self, uri: str, version: int) -> Document | None:
         """That version of a document, or None when the editor has gone on since."""
@@ -175,6 +176,7 @@ class Session:
             memory=self.memory,
             ahead=self.ahead,
             tell=self.tell,
+            version_now=self.version_of,
         )
 
     def engine(self) -> "asyncio.Task[Engine]":

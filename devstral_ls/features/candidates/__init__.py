@@ -8,6 +8,7 @@ from devstral_ls.features.candidates import (
     arguments,
     attributes,
     awaits,
+    brackets,
     imports,
     indentation,
     linter,
@@ -15,6 +16,7 @@ from devstral_ls.features.candidates import (
     names,
     punctuation,
     returns,
+    spelling,
 )
 from devstral_ls.features.candidates.case import Candidate, Case
 from devstral_ls.text import apply_edits
@@ -23,17 +25,20 @@ __all__ = ["Candidate", "Case", "candidates_for"]
 
 Propose = Callable[[Case], Iterator[Candidate]]
 _MAX_FROM_ONE_SOURCE = 24
-_SOURCES: tuple[tuple[frozenset[Topic], Propose], ...] = tuple(
+_Sources = tuple[tuple[frozenset[Topic], Propose], ...]
+_OF_PYTHON: _Sources = tuple(
     (module.TOPICS, module.propose)
     for module in (linter, names, imports, punctuation, indentation, attributes, arguments, awaits, returns, literals)
 )
+_OF_OTHERS: _Sources = tuple((module.TOPICS, module.propose) for module in (linter, brackets, spelling))
 
 
 def candidates_for(case: Case) -> list[Candidate]:
     """Every candidate for the problem, the likeliest first; of two that give the same text, the cheaper one."""
+    sources = _OF_PYTHON if case.document.language_id == "python" else _OF_OTHERS
     proposed = [
         candidate
-        for topics, propose in _SOURCES
+        for topics, propose in sources
         if case.topic in topics
         for candidate in itertools.islice(propose(case), _MAX_FROM_ONE_SOURCE)
     ]

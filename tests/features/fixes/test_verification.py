@@ -72,6 +72,9 @@ class FailsLater:
 
     name: str = "fragile"
 
+    def speaks(self, language_id: str) -> bool:
+        return language_id == "python"
+
     def check(self, document: Document) -> list[Problem]:
         if document.text != "x = y\n":
             raise CheckerFailed("fragile crashed")
