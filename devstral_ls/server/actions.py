@@ -55,7 +55,7 @@ async def offer_at(snapshot: Snapshot, params: types.CodeActionParams, cancel: C
 
 async def resolve(snapshot: Snapshot, document: Document, offer: "Offer", cancel: CancelToken) -> "Offer | None":
     """The offer with its edits; the model is asked only where the checkers alone found nothing."""
-    writer = await _writer(snapshot, document, cancel) if offer.edits is None else None
+    writer = await _writer(snapshot, document, cancel) if offer.is_generated and offer.edits is None else None
     return await snapshot.checking.run(partial(_resolved, snapshot, document, offer, writer))
 
 

@@ -93,7 +93,7 @@ def _offer(data: Mapping[str, Any]) -> "Offer":
         title=str(data["title"]),
         span=Span(data["start"], data["end"]),
         problem=problem,
-        is_generated=True,
+        is_generated=bool(data["generated"]),
     )
 
 

@@ -17,7 +17,11 @@ from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
 from devstral_ls.text import Document
 
 # As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
-CODE_ACTION_KINDS = ("quickfix", "source.fixAll.devstral", "refactor.rewrite.docstring", "refactor.rewrite.body")
+CODE_ACTION_KINDS = (
+    "quickfix",
+    "source.fixAll.devstral",
+    *(f"refactor.rewrite.{each}" for each in ("docstring", "body", "hints", "cases", "simplify")),
+)
 COMPLETION_MS = 200  # Helix shows a menu only when all servers have answered, or after 250 ms
 
 

@@ -127,6 +127,7 @@ def _data(document: Document, offer: "Offer") -> dict[str, object]:
         "action": offer.action,
         "kind": offer.kind,
         "title": offer.title,
+        "generated": offer.is_generated,
         "start": offer.span.start,
         "end": offer.span.end,
         "problem": problem

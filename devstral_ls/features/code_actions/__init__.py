@@ -1,12 +1,11 @@
 """Code actions: one module each, with `KIND`, `offer` and `resolve`. `offer` has no model to run."""
 
 import logging
-from collections.abc import Mapping
 from types import ModuleType
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import Cancelled
-from devstral_ls.features.code_actions import body, docstring, fix, fix_all
+from devstral_ls.features.code_actions import body, cases, docstring, fix, fix_all, hints, simplify
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.fixes import Tools
 from devstral_ls.features.writer import Writer
@@ -15,7 +14,8 @@ from devstral_ls.text import Document
 __all__ = ["KINDS", "Asked", "Offer", "offers", "resolve"]
 
 _LOGGER = logging.getLogger(__name__)
-_ACTIONS: Mapping[str, ModuleType] = {"fix": fix, "fix_all": fix_all, "docstring": docstring, "body": body}
+_ACTIONS: dict[str, ModuleType] = {"fix": fix, "fix_all": fix_all, "docstring": docstring, "body": body}
+_ACTIONS |= {"hints": hints, "cases": cases, "simplify": simplify}
 KINDS: tuple[str, ...] = tuple(action.KIND for action in _ACTIONS.values())
 
 

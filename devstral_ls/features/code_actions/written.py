@@ -1,4 +1,4 @@
-"""What a model has written becomes an offer only when no checker finds anything new in it."""
+"""What is written becomes an offer only when no checker finds anything new in it."""
 
 import time
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ def accepted(
         if proof.is_proven:
             elapsed_ms = (time.monotonic() - start_s) * 1e3
             judges = " and ".join(proof.checked_by)
-            title = f"{offer.title} · generated; {judges} find nothing new wrong, {elapsed_ms:.0f} ms"
+            author = "generated; " if offer.is_generated else ""
+            title = f"{offer.title} · {author}{judges} find nothing new wrong, {elapsed_ms:.0f} ms"
             return replace(offer, title=title, edits=edits)
     return None
