@@ -5,22 +5,28 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from onnx_export.errors import ExportError
 from onnx_export.export import Exported, ExportOptions, ExportPlan, plan_export, run_export
+from onnx_export.optimum_route import OptimumPlan, plan_with_optimum, run_with_optimum
 
 # Sizes are told in the units of disks.
 MEGABYTE = 1_000_000
+DEFAULT_PRECISION = {"fused": "int8", "optimum": "fp32"}
 
 
 def export(
     model_dir: Annotated[Path, typer.Argument(help="Folder with config.json, safetensors and a tokenizer.")],
     out_dir: Annotated[Path, typer.Argument(help="Model folder to make; must not exist yet.")],
     *,
-    precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or int4.")] = "int8",
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16, int8 or int4; by default int8, on the optimum route fp32.")
+    ] = "",
     provider: Annotated[str, typer.Option(help="cpu or cuda; coreml says why not.")] = "cpu",
+    route: Annotated[str, typer.Option(help="fused, or optimum: standard operators, traced with torch.")] = "fused",
     window: Annotated[int | None, typer.Option(help="Longest text in tokens.", min=1)] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; by default that of its folder.")] = None,
     license_name: Annotated[str | None, typer.Option("--license", help="SPDX name of the weights' licence.")] = None,
@@ -31,7 +37,7 @@ def export(
     """Export a checkpoint; nothing is downloaded, no code of the checkpoint is run."""
     console = Console(stderr=True)
     options = ExportOptions(
-        precision=precision,
+        precision=precision or DEFAULT_PRECISION.get(route, ""),
         provider=provider,
         window_tokens=window,
         name=name,
@@ -39,13 +45,12 @@ def export(
         infill=infill,
         lora=lora,
     )
+    if route not in ROUTES:
+        raise typer.BadParameter(f"no route {route!r}; known are {', '.join(ROUTES)}")
     try:
-        plan = plan_export(model_dir, options)
-        console.print(_estimate(plan))
-        if not dry_run:
-            console.print(_outcome(_run(plan, out_dir, console)))
+        ROUTES[route](model_dir, None if dry_run else out_dir, options, console)
     except ExportError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
 
 
@@ -53,6 +58,28 @@ def main() -> None:
     app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
     app.command()(export)
     app()
+
+
+def _export_fused(model_dir: Path, out_dir: Path | None, options: ExportOptions, console: Console) -> None:
+    """Tell, and do it where `out_dir` is given."""
+    plan = plan_export(model_dir, options)
+    console.print(_estimate(plan))
+    if out_dir is not None:
+        console.print(_outcome(_run(plan, out_dir, console)))
+
+
+def _export_with_optimum(model_dir: Path, out_dir: Path | None, options: ExportOptions, console: Console) -> None:
+    """The same by way of torch, which takes ten seconds to import."""
+    with console.status("loading torch and optimum"):
+        plan = plan_with_optimum(model_dir, options)
+    console.print(_traced_estimate(plan))
+    if out_dir is not None:
+        with console.status("tracing, and comparing with transformers"):
+            exported = run_with_optimum(plan, out_dir)
+        console.print(_outcome(exported))
+
+
+ROUTES = {"fused": _export_fused, "optimum": _export_with_optimum}
 
 
 def _run(plan: ExportPlan, out_dir: Path, console: Console) -> Exported:
@@ -77,6 +104,20 @@ def _estimate(plan: ExportPlan) -> Table:
     )
 
 
+def _traced_estimate(plan: OptimumPlan) -> Table:
+    experts = f"{plan.n_experts_per_token} of {plan.n_experts}" if plan.n_experts else "none"
+    return _table(
+        {
+            "architecture": plan.checkpoint.settings.text("model_type"),
+            "parameters": f"{plan.n_parameters / 1e6:,.1f} M, {plan.n_active_parameters / 1e6:,.1f} M of them a token",
+            "experts": experts,
+            "model folder": f"{plan.size_bytes / MEGABYTE:,.1f} MB in {plan.options.precision}",
+            "window": f"{plan.window_tokens:,} tokens",
+            "memory to export": f"about {plan.memory_bytes / MEGABYTE:,.0f} MB",
+        }
+    )
+
+
 def _outcome(exported: Exported) -> Table:
     verdict, worst = exported.verdict, exported.report.worst()
     told = {
@@ -87,6 +128,8 @@ def _outcome(exported: Exported) -> Table:
         + ("" if verdict.is_whole else " in its first layers alone"),
         "infill format": exported.manifest.prompt_formats["infill"] or f"none: {exported.why_no_infill}",
     }
+    if exported.parity is not None:
+        told["against transformers"] = f"{exported.parity.outcome.upper()}: {exported.parity.reason}"
     if worst is not None:
         told["largest weight error"] = f"{worst[1].relative:.2%} in {worst[0]}"
     return _table(told)

@@ -14,11 +14,12 @@ from onnx_export import architectures, encodings, tokenizer
 from onnx_export.adapter import WEIGHTS_NAME as ADAPTER_NAME, read_adapter
 from onnx_export.blocks.latent_attention import LatentAttention
 from onnx_export.build import Build, Encoding
-from onnx_export.checkpoint import Checkpoint, Source, open_checkpoint, with_adapter
+from onnx_export.checkpoint import Checkpoint, Settings, Source, open_checkpoint, with_adapter
 from onnx_export.coreml import partition
 from onnx_export.decoder import Decoder
 from onnx_export.errors import ExportError, Unsupported
 from onnx_export.graph import Graph
+from onnx_export.parity import Parity
 from onnx_export.report import QuantisationReport
 from onnx_export.verdict import Verdict, judge
 from onnx_export.writer import JOURNAL_NAME, Layout, lay_out, write_weights
@@ -92,6 +93,7 @@ class Exported:
     verdict: Verdict
     report: QuantisationReport
     why_no_infill: str
+    parity: Parity | None = None  # against transformers, where it was at hand
 
 
 def plan_export(model_dir: Path, options: ExportOptions, encoding: Encoding | None = None) -> ExportPlan:
@@ -110,7 +112,7 @@ def plan_export(model_dir: Path, options: ExportOptions, encoding: Encoding | No
     decoder = architectures.describe(source)
     if options.provider == "cuda":
         _require_cuda(decoder)
-    build = Build(Graph(), encoding, _window(source, options))
+    build = Build(Graph(), encoding, choose_window(source.settings, options))
     decoder.emit(build)
     if options.provider == "coreml":
         raise Unsupported(f"{partition(build.graph)}, so nothing is gained; take --provider cpu")
@@ -119,10 +121,10 @@ def plan_export(model_dir: Path, options: ExportOptions, encoding: Encoding | No
 
 def run_export(plan: ExportPlan, out_dir: Path, progress: Progress = lambda _: None) -> Exported:
     """Write the bundle beside `out_dir`, judge it, and only then give it its name."""
-    partial = _partial_folder(out_dir)
+    partial = partial_folder(out_dir)
     write_model(plan, partial, progress)
     special = tokenizer.write_tokenizer(plan.checkpoint.folder, partial, plan.decoder.vocab_size)
-    _copy_license(plan.checkpoint.folder, partial)
+    copy_license(plan.checkpoint.folder, partial)
     tokens = tokenizer.special_tokens(plan.checkpoint.folder, plan.source.settings, special, plan.options.infill)
     manifest = _manifest(plan, tokens)
     verdict = _judge(plan, partial)
@@ -160,15 +162,16 @@ def _require_cuda(decoder: Decoder) -> None:
         raise Unsupported("latent attention is not proven on cuda; take --provider cpu")
 
 
-def _window(source: Source, options: ExportOptions) -> int:
-    longest = source.settings.count("max_position_embeddings")
+def choose_window(settings: Settings, options: ExportOptions) -> int:
+    """Return the longest text that the model folder will take, in tokens."""
+    longest = settings.first_count("max_position_embeddings", "n_positions")
     window = options.window_tokens or min(longest, DEFAULT_WINDOW_TOKENS)
     if longest < window:
         raise Unsupported(f"--window {window} is longer than the model's {longest} positions; take {longest} or fewer")
     return window
 
 
-def _partial_folder(out_dir: Path) -> Path:
+def partial_folder(out_dir: Path) -> Path:
     """The folder that is written to; what an interrupted run left there is used again."""
     if out_dir.exists():
         raise ExportError(f"{out_dir} exists already; choose another folder or remove it")
@@ -197,7 +200,8 @@ def _write_report(plan: ExportPlan, folder: Path) -> None:
         (folder / REPORT_NAME).write_text(json.dumps(weights, indent=1) + "\n")
 
 
-def _copy_license(source: Path, folder: Path) -> None:
+def copy_license(source: Path, folder: Path) -> None:
+    """Put the checkpoint's licence beside the weights, where it has one."""
     found = next((source / name for name in LICENSE_NAMES if (source / name).is_file()), None)
     if found is not None:
         shutil.copyfile(found, folder / "LICENSE")

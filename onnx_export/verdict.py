@@ -7,6 +7,7 @@ Equality with torch is the business of benchmarks/export/parity.py.
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
@@ -41,6 +42,14 @@ class Verdict:
     is_whole: bool  # False: only the first layers were run
 
 
+class Runner(Protocol):
+    """A graph and its cache, however that is laid out."""
+
+    def __init__(self, graph: Path, capacity_tokens: int, *, prepack: bool) -> None: ...
+
+    def logits(self, tokens: NDArray[np.int64], n_past: int) -> Floats: ...
+
+
 class GraphRunner:
     """One session and one cache, driven with explicit positions."""
 
@@ -72,20 +81,22 @@ class GraphRunner:
         return logits
 
 
-def judge(graph: Path, vocab_size: int, window_tokens: int, *, is_whole: bool = True) -> Verdict:
+def judge(
+    graph: Path, vocab_size: int, window_tokens: int, *, is_whole: bool = True, runner: type[Runner] | None = None
+) -> Verdict:
     """Run a few tokens; raise when the graph does not load or does not hold together."""
     start = time.perf_counter()
     n_tokens = min(N_TOKENS, window_tokens)
     try:
-        runner = GraphRunner(graph, n_tokens, prepack=is_whole)
+        opened = (runner or GraphRunner)(graph, n_tokens, prepack=is_whole)
     except ORT_ERRORS as error:
         raise VerdictError(f"ONNX Runtime {onnxruntime.__version__} refuses the graph: {_first_line(error)}") from error
     load_ms = (time.perf_counter() - start) * 1000
     tokens = np.random.default_rng(SEED).integers(0, vocab_size, n_tokens)
-    return _compare(runner, tokens, load_ms, is_whole=is_whole)
+    return _compare(opened, tokens, load_ms, is_whole=is_whole)
 
 
-def _compare(runner: GraphRunner, tokens: NDArray[np.int64], load_ms: float, *, is_whole: bool) -> Verdict:
+def _compare(runner: Runner, tokens: NDArray[np.int64], load_ms: float, *, is_whole: bool) -> Verdict:
     at_once = runner.logits(tokens, 0)
     if not np.isfinite(at_once).all():
         raise VerdictError("the graph's logits are not finite; are the weights of the checkpoint?")

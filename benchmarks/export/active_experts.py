@@ -1,12 +1,9 @@
 """Only the chosen experts run: decode time of a layer does not grow with the number of experts.
 
-python benchmarks/export/active_experts.py [--out benchmarks/results/export_active_experts]
+python benchmarks/export/active_experts.py
 """
 
-import argparse
 import json
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -15,34 +12,31 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "export"))
 import tiny
+from record import record
 
 from onnx_export.export import ExportOptions, plan_export, write_model
 from onnx_export.verdict import GraphRunner
 
 HIDDEN, INNER, N_ACTIVE = 1024, 512, 2
 N_EXPERTS = (8, 64)
-N_ROUNDS, N_STEPS, N_PAST = 9, 40, 32
+N_ROUNDS, N_STEPS, N_PAST = 15, 40, 32
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/export_active_experts.json"))
-    arguments = parser.parse_args()
     rows = {precision: measure(precision) for precision in ("int4", "int8", "fp32")}
-    result = {
-        "command": "python benchmarks/export/active_experts.py",
-        "machine": f"{platform.machine()}, 1 thread, load {os.getloadavg()[0]:.1f}",
-        "onnxruntime": onnxruntime.__version__,
+    figures = {
         "layer": f"one layer, hidden {HIDDEN}, experts of {INNER}, {N_ACTIVE} chosen",
+        "threads": 1,
+        "rounds": N_ROUNDS,
         "median_us_per_token": rows,
         "ratio_64_to_8": {precision: round(row["64"] / row["8"], 3) for precision, row in rows.items()},
     }
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+    print(json.dumps(figures, indent=2))
+    print(record("export_active_experts", figures))
 
 
 def measure(precision: str) -> dict[str, float]:

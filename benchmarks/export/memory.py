@@ -1,19 +1,21 @@
 """Exports a large synthetic checkpoint to int4 and reports peak memory and speed against the disk's own.
 
-python benchmarks/export/memory.py [--gigabytes 8] [--out benchmarks/results/export_memory.json]
+python benchmarks/export/memory.py write FOLDER [--gigabytes 8]      once, with room for half as much again
+python benchmarks/export/memory.py measure FOLDER [--result export_memory]
 """
 
 import argparse
 import json
 import os
-import platform
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from record import record
 
 HIDDEN, INNER, N_HEADS, N_KV_HEADS, HEAD_DIM, VOCAB = 4096, 14336, 32, 8, 128, 32768
 SHARD_BYTES = 2_000_000_000
@@ -22,19 +24,23 @@ DEVSTRAL_SMALL_2_PARAMETERS = 23.57e9
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", choices=["write", "measure"])
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--gigabytes", type=float, default=8.0)
     parser.add_argument("--precision", default="int4")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/export_memory.json"))
+    parser.add_argument("--result", default="export_memory")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        checkpoint = Path(scratch, "checkpoint")
-        n_layers = write_checkpoint(checkpoint, arguments.gigabytes * 1e9)
-        result = measure(checkpoint, Path(scratch, "bundle"), arguments.precision) | {"n_layers": n_layers}
-    arguments.out.write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+    if arguments.step == "write":
+        arguments.folder.mkdir(parents=True)
+        write_checkpoint(arguments.folder / "checkpoint", arguments.gigabytes * 1e9)
+        return
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
+        figures = measure(arguments.folder / "checkpoint", Path(scratch, "bundle"), arguments.precision)
+    print(json.dumps(figures, indent=2))
+    print(record(arguments.result, figures))
 
 
-def write_checkpoint(folder: Path, n_bytes: float) -> int:
+def write_checkpoint(folder: Path, n_bytes: float) -> None:
     """A Ministral 3 in shards: attention and embedding in BF16, the rest in FP8 with one scale a weight."""
     folder.mkdir()
     layer = layer_tensors()
@@ -45,7 +51,6 @@ def write_checkpoint(folder: Path, n_bytes: float) -> int:
     write_shards(folder, tensors)
     (folder / "config.json").write_text(json.dumps(config(n_layers)))
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer()))
-    return n_layers
 
 
 def layer_tensors() -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -124,18 +129,21 @@ def measure(checkpoint: Path, out: Path, precision: str) -> dict[str, object]:
     assert status == 0
     manifest = json.loads((out / "manifest.json").read_text())
     speed = manifest["n_parameters"] / (usage.ru_utime + usage.ru_stime)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
     return {
-        "command": "python benchmarks/export/memory.py",
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, load {os.getloadavg()[0]:.1f}",
+        "precision": precision,
         "checkpoint_gb": round(n_bytes / 1e9, 2),
+        "shards": len(shards),
+        "n_layers": manifest["n_layers"],
         "parameters": manifest["n_parameters"],
+        "bundle_gb": round(sum(path.stat().st_size for path in out.iterdir()) / 1e9, 3),
         "peak_rss_gb": round(usage.ru_maxrss * 1024 / 1e9, 3),
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "cpu_seconds": round(cpu_seconds, 1),
+        "cores_kept_busy": round(cpu_seconds / seconds, 2),
         "export_gb_per_s": round(n_bytes / 1e9 / seconds, 3),
-        "export_gb_per_cpu_s": round(n_bytes / 1e9 / (usage.ru_utime + usage.ru_stime), 3),
         "disk_read_gb_per_s": round(n_bytes / 1e9 / disk_seconds, 3),
-        "bundle_gb": round(sum(path.stat().st_size for path in out.iterdir()) / 1e9, 3),
+        "share_of_disk_speed": round(disk_seconds / seconds, 3),
         "devstral_small_2_cpu_minutes": round(DEVSTRAL_SMALL_2_PARAMETERS / speed / 60, 1),
     }
 
@@ -181,5 +189,4 @@ def tokenizer() -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    assert shutil.disk_usage(tempfile.gettempdir()).free > 20e9, "needs 20 GB of scratch space"
     main()

@@ -76,7 +76,8 @@ def add(
     folder: Annotated[Path, typer.Argument(help="A model folder, or a Hugging Face checkpoint to export.")],
     *,
     name: Annotated[str, typer.Option(help="What to call it; without it, its own name.")] = "",
-    precision: Annotated[str, typer.Option(help="For a checkpoint: fp32, fp16, int8 or int4.")] = "int8",
+    precision: Annotated[str, typer.Option(help="For a checkpoint: fp32, fp16, int8 or int4; by default int8.")] = "",
+    route: Annotated[str, typer.Option(help="For a checkpoint: fused, or optimum where that is installed.")] = "",
     window: Annotated[int, typer.Option(help="For a checkpoint: longest text in tokens; 0 takes the model's own.")] = 0,
     lora: Annotated[Path | None, typer.Option(help="For a checkpoint: PEFT adapter to merge.")] = None,
     infill: Annotated[str, typer.Option(help="For a checkpoint: infill format, or none; without it, found.")] = "",
@@ -89,7 +90,13 @@ def add(
     if is_bundle(folder):
         added = _store().add_bundle(folder, name or None)
     else:
-        chosen = {"--precision": precision, "--window": window, "--lora": lora, "--infill": infill}
+        chosen = {
+            "--precision": precision,
+            "--route": route,
+            "--window": window,
+            "--lora": lora,
+            "--infill": infill,
+        }
         options = [part for option, value in chosen.items() if value for part in (option, str(value))]
         added = _store().add_checkpoint(folder, name or None, options)
     print(f"{added.name} is added; `devstral-ls model use {added.name}` makes it the one in use")

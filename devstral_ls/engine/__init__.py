@@ -5,6 +5,7 @@ What it returns is imported when it is asked for, so that importing the room cos
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 EMBEDDED_NAME = "embedded"
 MODEL_VARIABLE = "DEVSTRAL_LS_MODEL"
+# By the cache layout that the manifest names.
+BACKENDS = {"shared": "ort", "growing": "ort_growing"}
 _EMBEDDED = Path(__file__).parent.parent / "embedded"
 
 
@@ -43,7 +46,7 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
 
     def open_backend() -> "Backend":
         verify_bundle(folder, installed=installed)
-        runtime = load_runtime()
+        runtime = load_runtime(manifest.kv_layout)
         backend: Backend = runtime.open_backend(folder, manifest, provider=provider, n_threads=n_threads)
         return backend
 
@@ -66,15 +69,17 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
     )
 
 
-def load_runtime() -> ModuleType:
-    """The ONNX Runtime backend; importing it takes a quarter of a second."""
+def load_runtime(kv_layout: str = "shared") -> ModuleType:
+    """The ONNX Runtime backend for a layout of the cache; importing it takes a quarter of a second."""
+    name = BACKENDS.get(kv_layout)
+    if name is None:
+        raise BackendError(f"no backend for the cache layout {kv_layout!r}; known are {', '.join(BACKENDS)}: upgrade")
     try:
-        from devstral_ls.engine.backends import ort  # noqa: PLC0415 - start-up, and an extra
+        return import_module(f"devstral_ls.engine.backends.{name}")  # start-up, and an extra
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise
         raise BackendError("no ONNX Runtime is installed; run `pip install devstral-ls[cpu]`, or [cuda]") from error
-    return ort
 
 
 def scripted_engine(said: Mapping[str, str]) -> "Engine":

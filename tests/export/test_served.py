@@ -34,15 +34,20 @@ def checkpoint(name: str, folder: Path) -> Path:
 @pytest.mark.parametrize("name", ["mixtral", "ministral3", "qwen3_moe", "deepseek_v2"])
 def test_added_checkpoint_is_served(name: str, tmp_path: Path) -> None:
     """`model add` exports it, `complete --model` runs it; what random weights say is nothing to look at."""
+    answer = serve_checkpoint(name, tmp_path)
+    assert 0 < json.loads(answer)["metrics"]["n_generated_tokens"]
+
+
+def serve_checkpoint(name: str, folder: Path, *options: str) -> str:
+    """What `complete --json` answers with a model that `model add` made a moment ago."""
 
     def run(*arguments: str | Path) -> str:
         command = [sys.executable, "-m", "devstral_ls", *arguments]
-        environment = os.environ | {"DEVSTRAL_LS_DATA": str(tmp_path / "data")}
+        environment = os.environ | {"DEVSTRAL_LS_DATA": str(folder / "data")}
         told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert told.returncode in (0, NOTHING_TO_SUGGEST), told.stderr
         return told.stdout
 
-    (tmp_path / "buffer.py").write_text("def add(a, b):\n    return a\n\n\nx = add(\n")
-    run("model", "add", checkpoint(name, tmp_path / name), "--infill", "codestral", "--window", "256")
-    answer = json.loads(run("complete", f"{tmp_path / 'buffer.py'}:5:9", "--model", name, "--json"))
-    assert 0 < answer["metrics"]["n_generated_tokens"]
+    (folder / "buffer.py").write_text("def add(a, b):\n    return a\n\n\nx = add(\n")
+    run("model", "add", checkpoint(name, folder / name), "--infill", "codestral", "--window", "256", *options)
+    return run("complete", f"{folder / 'buffer.py'}:5:9", "--model", name, "--json")

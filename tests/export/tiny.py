@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 FIXTURES = Path(__file__).parent / "fixtures"
 VOCAB_SIZE = 64
+# In the metadata of a traced graph: which tensor of the checkpoint each weight is, and whether it is transposed.
+WEIGHTS_KEY = "weights"
 SPECIAL_TOKENS = ("<unk>", "<s>", "</s>", "<pad>", "[PREFIX]", "[MIDDLE]", "[SUFFIX]")
 
 
@@ -41,6 +44,19 @@ def read_reference(name: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Tokens [n] and the logits [n, vocab] that transformers computes for them."""
     stored = np.load(FIXTURES / f"{name}.npz")
     return stored["tokens"], stored["logits"]
+
+
+def read_traced(name: str) -> onnx.ModelProto:
+    """The graph that optimum traced of a checkpoint, its weights made anew."""
+    graph = onnx.load(FIXTURES / f"{name}.traced.onnx")
+    weights = json.loads(next(each.value for each in graph.metadata_props if each.key == WEIGHTS_KEY))
+    shapes = read_tiny(name).shapes
+    for each in graph.graph.initializer:
+        if each.name in weights:
+            source, is_transposed = weights[each.name]
+            value = values(source, shapes[source])
+            each.raw_data = np.ascontiguousarray(value.T if is_transposed else value).tobytes()
+    return graph
 
 
 def names() -> list[str]:

@@ -28,6 +28,12 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
 
 def open_backend(folder: Path, manifest: Manifest, *, provider: str, n_threads: int) -> "OrtBackend":
     """Load the graph of a bundle on exactly the provider that was asked for."""
+    session = open_session(folder, provider=provider, n_threads=n_threads)
+    return OrtBackend(session, manifest, device="cuda" if provider == "cuda" else "cpu")
+
+
+def open_session(folder: Path, *, provider: str, n_threads: int) -> ort.InferenceSession:
+    """The graph of a bundle, loaded; a provider that is not there is refused, never replaced."""
     name = _provider(provider)
     options = _session_options(n_threads)
     providers = [name] if provider == "cpu" else [name, PROVIDERS["cpu"]]
@@ -37,7 +43,27 @@ def open_backend(folder: Path, manifest: Manifest, *, provider: str, n_threads: 
         raise BackendError(f"ONNX Runtime cannot load {folder.name} on {provider}: {_first_line(error)}") from error
     if session.get_providers()[0] != name:
         raise BackendError(f"ONNX Runtime fell back from {provider} to {session.get_providers()[0]}; choose cpu")
-    return OrtBackend(session, manifest, device="cuda" if provider == "cuda" else "cpu")
+    return session
+
+
+def run_bound(session: ort.InferenceSession, io: ort.IOBinding, cancel: CancelToken) -> None:
+    """Run what is bound; the token ends the run within a node."""
+    cancel.raise_if_cancelled()
+    options = ort.RunOptions()  # one that was terminated stays dead, so each run has its own
+    options.log_severity_level = 4  # a terminated run is not an error
+
+    def terminate() -> None:
+        options.terminate = True
+
+    forget = cancel.on_cancel(terminate)
+    try:
+        session.run_with_iobinding(io, options)
+    except _ORT_ERRORS as error:
+        if cancel.is_cancelled:
+            raise Cancelled(cancel.reason) from error
+        raise BackendError(f"ONNX Runtime failed: {_first_line(error)}") from error
+    finally:
+        forget()
 
 
 class OrtCache:
@@ -94,7 +120,7 @@ class OrtBackend:
         assert n_past + n_tokens <= cache.capacity_tokens
         binding = self._binding(cache, n_tokens, n_logits)
         binding.fill(tokens, n_past)
-        self._run(binding, cancel)
+        run_bound(self._session, binding.io, cancel)
         cache.high_water_tokens = max(cache.high_water_tokens, n_past + n_tokens)
         return binding.logits
 
@@ -124,24 +150,6 @@ class OrtBackend:
                 self._rows.clear()
             self._rows[n_logits] = np.empty((n_logits, self.vocab_size), np.float32)
         return self._rows[n_logits]
-
-    def _run(self, binding: "_Binding", cancel: CancelToken) -> None:
-        cancel.raise_if_cancelled()
-        options = ort.RunOptions()  # one that was terminated stays dead, so each run has its own
-        options.log_severity_level = 4  # a terminated run is not an error
-
-        def terminate() -> None:
-            options.terminate = True
-
-        forget = cancel.on_cancel(terminate)
-        try:
-            self._session.run_with_iobinding(binding.io, options)
-        except _ORT_ERRORS as error:
-            if cancel.is_cancelled:
-                raise Cancelled(cancel.reason) from error
-            raise BackendError(f"ONNX Runtime failed: {_first_line(error)}") from error
-        finally:
-            forget()
 
 
 class _Binding:
