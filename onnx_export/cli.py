@@ -25,7 +25,7 @@ def export(
     precision: Annotated[
         str, typer.Option(help="fp32, fp16, int8 or int4; by default int8, on the optimum route fp32.")
     ] = "",
-    provider: Annotated[str, typer.Option(help="cpu or cuda; coreml says why not.")] = "cpu",
+    provider: Annotated[str, typer.Option(help="cpu, cuda, or coreml with --route optimum.")] = "cpu",
     route: Annotated[str, typer.Option(help="fused, or optimum: standard operators, traced with torch.")] = "fused",
     window: Annotated[int | None, typer.Option(help="Longest text in tokens.", min=1)] = None,
     name: Annotated[str | None, typer.Option(help="Name of the model; by default that of its folder.")] = None,
@@ -130,6 +130,12 @@ def _outcome(exported: Exported) -> Table:
     }
     if exported.parity is not None:
         told["against transformers"] = f"{exported.parity.outcome.upper()}: {exported.parity.reason}"
+    if exported.taken is not None:
+        taken = exported.taken
+        told["CoreML takes"] = (
+            f"{taken.n_taken} of {taken.n_nodes} nodes in {taken.n_pieces} pieces, "
+            f"{taken.n_products_taken} of {taken.n_products} products; not run on a Mac"
+        )
     if worst is not None:
         told["largest weight error"] = f"{worst[1].relative:.2%} in {worst[0]}"
     return _table(told)

@@ -15,7 +15,7 @@ from onnx_export.adapter import WEIGHTS_NAME as ADAPTER_NAME, read_adapter
 from onnx_export.blocks.latent_attention import LatentAttention
 from onnx_export.build import Build, Encoding
 from onnx_export.checkpoint import Checkpoint, Settings, Source, open_checkpoint, with_adapter
-from onnx_export.coreml import partition
+from onnx_export.coreml import Partition, partition
 from onnx_export.decoder import Decoder
 from onnx_export.errors import ExportError, Unsupported
 from onnx_export.graph import Graph
@@ -94,6 +94,7 @@ class Exported:
     report: QuantisationReport
     why_no_infill: str
     parity: Parity | None = None  # against transformers, where it was at hand
+    taken: Partition | None = None  # by CoreML, where it was asked for
 
 
 def plan_export(model_dir: Path, options: ExportOptions, encoding: Encoding | None = None) -> ExportPlan:
@@ -115,7 +116,7 @@ def plan_export(model_dir: Path, options: ExportOptions, encoding: Encoding | No
     build = Build(Graph(), encoding, choose_window(source.settings, options))
     decoder.emit(build)
     if options.provider == "coreml":
-        raise Unsupported(f"{partition(build.graph)}, so nothing is gained; take --provider cpu")
+        raise Unsupported(f"{partition(build.graph.nodes)}; take --provider cpu, or --route optimum")
     return ExportPlan(checkpoint, source, decoder, build, lay_out(build.graph), options, report)
 
 

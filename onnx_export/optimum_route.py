@@ -14,18 +14,19 @@ from types import ModuleType
 import numpy as np
 import onnx
 
-from devstral_ls.engine.manifest import GRAPH_NAME, WEIGHTS_NAME, Manifest, write_manifest
+from devstral_ls.engine.manifest import GRAPH_NAME, PREFILL_GRAPH_NAME, WEIGHTS_NAME, Manifest, write_manifest
 from onnx_export import tokenizer
 from onnx_export.checkpoint import Checkpoint, Settings, open_checkpoint
+from onnx_export.coreml import Partition, partition_of_file
 from onnx_export.errors import Unsupported, VerdictError
 from onnx_export.export import Exported, ExportOptions, choose_window, copy_license, partial_folder
 from onnx_export.growing_runner import PAST, GrowingRunner
 from onnx_export.parity import Outcome, Parity, compare
 from onnx_export.report import QuantisationReport
-from onnx_export.standard_graph import ask_for_rows
+from onnx_export.standard_graph import ask_for_rows, with_static_shapes
 from onnx_export.verdict import Verdict, judge
 
-PROVIDERS = ("cpu",)
+PROVIDERS = ("cpu", "coreml")
 PRECISIONS = ("fp32",)
 # Peak memory, in copies of the float32 weights: torch's, the traced graph's, and that of the file being written.
 COPIES_IN_MEMORY = 3.5
@@ -34,6 +35,8 @@ BASE_BYTES = 600_000_000
 TOLERANCE = 1e-3
 N_COMPARED = 96
 SMALL_BYTES = 1024
+# How many tokens of a prompt the graph of static shapes reads at once.
+RUN_TOKENS = 64
 SETUP = "python3 -m venv optimum && optimum/bin/pip install 'devstral-ls[cpu,export,optimum]'"
 
 
@@ -48,6 +51,11 @@ class OptimumPlan:
     n_active_parameters: int
     n_experts: int
     n_experts_per_token: int
+
+    @property
+    def is_static(self) -> bool:
+        """Whether shapes are fixed: the provider would leave all else to the CPU."""
+        return self.options.provider == "coreml"
 
     @property
     def size_bytes(self) -> int:
@@ -93,13 +101,24 @@ def run_with_optimum(plan: OptimumPlan, out_dir: Path) -> Exported:
         reference = traced.reference_logits(model, compared)
         graph = onnx.load(traced.trace(model, Path(scratch, "traced")))
         del model
-    ask_for_rows(graph)
+    manifest = _manifest(plan, graph, tokens)
+    if not plan.is_static:
+        ask_for_rows(graph)
     _save(graph, partial)
     parity = _compare(partial / GRAPH_NAME, compared, reference)
     verdict = _judge(plan, partial / GRAPH_NAME)
-    manifest = write_manifest(partial, _manifest(plan, graph, tokens))
+    taken = fix_shapes(partial, plan.window_tokens) if plan.is_static else None
+    manifest = write_manifest(partial, manifest)
     partial.rename(out_dir)
-    return Exported(out_dir, manifest, verdict, QuantisationReport(), tokens.why_no_infill, parity)
+    return Exported(out_dir, manifest, verdict, QuantisationReport(), tokens.why_no_infill, parity, taken)
+
+
+def fix_shapes(folder: Path, window_tokens: int) -> Partition:
+    """Replace the graph by two of static shapes on the same weights; tell how much of the longer CoreML would take."""
+    graph = onnx.load(folder / GRAPH_NAME, load_external_data=False)
+    for name, n_tokens in ((GRAPH_NAME, 1), (PREFILL_GRAPH_NAME, RUN_TOKENS)):
+        onnx.save(with_static_shapes(graph, n_tokens, window_tokens), folder / name)
+    return partition_of_file(folder / PREFILL_GRAPH_NAME)
 
 
 def readable_by_transformers_4(checkpoint: Checkpoint, folder: Path) -> Path:
@@ -203,7 +222,7 @@ def _manifest(plan: OptimumPlan, graph: onnx.ModelProto, tokens: tokenizer.Speci
         capabilities=("infill",) if tokens.infill else (),
         license=options.license or "unknown",
         provenance=options.provenance | {"route": "optimum"},
-        kv_layout="growing",
+        kv_layout="static" if plan.is_static else "growing",
         providers=(options.provider,),
     )
 

@@ -1,7 +1,11 @@
-"""What is changed in a graph that optimum traced: only the rows whose logits are asked for reach the head.
+"""What is changed in a graph that optimum traced.
+
+Either only the rows whose logits are asked for reach the head:
 
 … ─▶ hidden [1, n, hidden] ─▶ MatMul ─▶ logits            before
 … ─▶ hidden ─▶ Slice(logits_from …) ─▶ MatMul ─▶ logits   after
+
+or all shapes are fixed, for providers that want them so: one text, a run of n tokens, a cache of the whole window.
 """
 
 import numpy as np
@@ -43,3 +47,21 @@ def _rename_rows(graph: onnx.GraphProto) -> None:
     stale = [value for value in graph.value_info if value.name == "logits"]
     for value in stale:
         graph.value_info.remove(value)
+
+
+def with_static_shapes(model: onnx.ModelProto, n_tokens: int, window_tokens: int) -> onnx.ModelProto:
+    """Return the graph for runs of `n_tokens` behind a cache of `window_tokens`; weights are shared, not copied."""
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    del fixed.graph.value_info[:]  # inferred from the shapes of before
+    sizes = {
+        "batch_size": 1,
+        "sequence_length": n_tokens,
+        "past_sequence_length": window_tokens,
+        "past_sequence_length + sequence_length": window_tokens + n_tokens,
+    }
+    for value in (*fixed.graph.input, *fixed.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.HasField("dim_param"):
+                dim.dim_value = sizes[dim.dim_param]
+    return fixed

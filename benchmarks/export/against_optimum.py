@@ -112,7 +112,11 @@ def cost(command: list[str]) -> dict[str, float]:
 
 def measure(folder: Path) -> dict[str, object]:
     """All bundles in turn, round by round, so that whatever else runs disturbs them alike."""
-    backends = {name: open_bundle(folder / name) for name in BUNDLES}
+    backends, load_s = {}, {}
+    for name in BUNDLES:
+        start = time.perf_counter()
+        backends[name] = open_bundle(folder / name)
+        load_s[name] = round(time.perf_counter() - start, 2)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in BUNDLES}
     for number in range(N_ROUNDS + 1):
         for name, backend in backends.items():
@@ -128,6 +132,7 @@ def measure(folder: Path) -> dict[str, object]:
     }
     sizes = {name: sum(path.stat().st_size for path in (folder / name).iterdir()) / 1e6 for name in BUNDLES}
     return {
+        "load_s": load_s,
         "median": medians,
         "optimum_takes_times": {
             name: {

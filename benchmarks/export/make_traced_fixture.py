@@ -15,17 +15,17 @@ from onnx import numpy_helper
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "export"))
 import tiny
 
-from onnx_export.export import ExportOptions
-from onnx_export.optimum_route import plan_with_optimum, run_with_optimum
+from onnx_export import traced
+from onnx_export.checkpoint import open_checkpoint
+from onnx_export.optimum_route import readable_by_transformers_4
 
 
 def main(name: str = "qwen3") -> None:
     model = tiny.read_tiny(name)
     with tempfile.TemporaryDirectory() as scratch:
         checkpoint = model.write(Path(scratch, "checkpoint"))
-        plan = plan_with_optimum(checkpoint, ExportOptions(precision="fp32"))
-        exported = run_with_optimum(plan, Path(scratch, "bundle"))
-        graph = onnx.load(exported.folder / "model.onnx")
+        source = readable_by_transformers_4(open_checkpoint(checkpoint), Path(scratch, "source"))
+        graph = onnx.load(traced.trace(traced.load(source), Path(scratch, "traced")))
     weights = {each.name: source for each in graph.graph.initializer if (source := source_of(each, model)) is not None}
     for each in graph.graph.initializer:
         if each.name in weights:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EMBEDDED_NAME = "embedded"
 MODEL_VARIABLE = "DEVSTRAL_LS_MODEL"
 # By the cache layout that the manifest names.
-BACKENDS = {"shared": "ort", "growing": "ort_growing"}
+BACKENDS = {"shared": "ort", "growing": "ort_growing", "static": "ort_static"}
 _EMBEDDED = Path(__file__).parent.parent / "embedded"
 
 

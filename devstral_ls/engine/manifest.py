@@ -17,6 +17,7 @@ from devstral_ls.errors import BundleDamaged, BundleMissing, BundleTooNew
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 GRAPH_NAME = "model.onnx"
+PREFILL_GRAPH_NAME = "prefill.onnx"  # beside it where shapes never change: the same weights, a run of tokens
 WEIGHTS_NAME = "model.onnx.data"
 TOKENIZER_NAME = "tokenizer.json"
 REQUIRED_FILES = (GRAPH_NAME, TOKENIZER_NAME)
@@ -64,7 +65,7 @@ class Manifest:
     license: str
     provenance: Mapping[str, object] = field(default_factory=dict)
     files: Mapping[str, BundleFile] = field(default_factory=dict)
-    kv_layout: str = "shared"  # one static buffer bound as past and present
+    kv_layout: str = "shared"  # one buffer bound as past and present; or "growing", "static"
     providers: tuple[str, ...] = ("cpu",)
     match_ladder: tuple[tuple[int, float], ...] = ()  # what matches of so many tokens weigh beside the network
     format_version: int = FORMAT_VERSION

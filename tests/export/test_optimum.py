@@ -23,6 +23,7 @@ from onnx_export.export import ExportOptions
 from onnx_export.growing_runner import GrowingRunner
 from onnx_export.optimum_route import plan_with_optimum, run_with_optimum, spelled_for_transformers_4
 from onnx_export.parity import Outcome, compare
+from onnx_export.standard_graph import ask_for_rows
 
 FP32 = ExportOptions(precision="fp32")
 TOLERANCE = 1e-3
@@ -36,7 +37,9 @@ KNOWN_TO_OPTIMUM = sorted(set(tiny.names()) - UNKNOWN_TO_OPTIMUM)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The traced graph of the fixture, as a model folder holds it."""
     folder = tmp_path_factory.mktemp("traced")
-    onnx.save(tiny.read_traced(TRACED), folder / GRAPH_NAME)
+    graph = tiny.read_traced(TRACED)
+    assert ask_for_rows(graph)
+    onnx.save(graph, folder / GRAPH_NAME)
     return folder
 
 

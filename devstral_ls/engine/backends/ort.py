@@ -14,6 +14,8 @@ from devstral_ls.engine.manifest import GRAPH_NAME, Manifest
 from devstral_ls.errors import BackendError, Cancelled
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
+# What CoreML calls its newer format takes more operators; shapes that change it would take to the CPU.
+PROVIDER_OPTIONS = {"coreml": {"ModelFormat": "MLProgram", "RequireStaticInputShapes": "1"}}
 KV_DTYPES = {"float32": np.float32, "float16": np.float16, "int8": np.int8}
 
 # Bindings are kept for the chunk lengths that come again and again.
@@ -32,13 +34,13 @@ def open_backend(folder: Path, manifest: Manifest, *, provider: str, n_threads: 
     return OrtBackend(session, manifest, device="cuda" if provider == "cuda" else "cpu")
 
 
-def open_session(folder: Path, *, provider: str, n_threads: int) -> ort.InferenceSession:
-    """The graph of a bundle, loaded; a provider that is not there is refused, never replaced."""
+def open_session(folder: Path, *, provider: str, n_threads: int, graph: str = GRAPH_NAME) -> ort.InferenceSession:
+    """A graph of a bundle, loaded; a provider that is not there is refused, never replaced."""
     name = _provider(provider)
     options = _session_options(n_threads)
-    providers = [name] if provider == "cpu" else [name, PROVIDERS["cpu"]]
+    providers = [name] if provider == "cpu" else [(name, PROVIDER_OPTIONS.get(provider, {})), PROVIDERS["cpu"]]
     try:
-        session = ort.InferenceSession(str(folder / GRAPH_NAME), options, providers=providers)
+        session = ort.InferenceSession(str(folder / graph), options, providers=providers)
     except _ORT_ERRORS as error:
         raise BackendError(f"ONNX Runtime cannot load {folder.name} on {provider}: {_first_line(error)}") from error
     if session.get_providers()[0] != name:
