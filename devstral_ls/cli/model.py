@@ -78,6 +78,7 @@ def add(
     name: Annotated[str, typer.Option(help="What to call it; without it, its own name.")] = "",
     precision: Annotated[str, typer.Option(help="For a checkpoint: fp32, fp16, int8 or int4; by default int8.")] = "",
     route: Annotated[str, typer.Option(help="For a checkpoint: fused, or optimum where that is installed.")] = "",
+    provider: Annotated[str, typer.Option(help="For a checkpoint: cpu, cuda or coreml; by default cpu.")] = "",
     window: Annotated[int, typer.Option(help="For a checkpoint: longest text in tokens; 0 takes the model's own.")] = 0,
     lora: Annotated[Path | None, typer.Option(help="For a checkpoint: PEFT adapter to merge.")] = None,
     infill: Annotated[str, typer.Option(help="For a checkpoint: infill format, or none; without it, found.")] = "",
@@ -93,6 +94,7 @@ def add(
         chosen = {
             "--precision": precision,
             "--route": route,
+            "--provider": provider,
             "--window": window,
             "--lora": lora,
             "--infill": infill,

@@ -236,7 +236,8 @@ def test_bad_weights(edit: object, words: str, tmp_path: Path) -> None:
 
 @pytest.mark.optimum
 @pytest.mark.timeout(300)
-def test_traced_checkpoint_is_served(tmp_path: Path) -> None:
-    """`model add --route optimum`, then `complete --model`."""
-    answer = serve_checkpoint("qwen3_moe", tmp_path, "--route", "optimum")
+@pytest.mark.parametrize(("name", "provider"), [("qwen3_moe", "cpu"), ("qwen3", "coreml")])
+def test_traced_checkpoint_is_served(name: str, provider: str, tmp_path: Path) -> None:
+    """`model add --route optimum`, then `complete --model`, which runs static shapes on the CPU as well."""
+    answer = serve_checkpoint(name, tmp_path, "--route", "optimum", "--provider", provider)
     assert 0 < json.loads(answer)["metrics"]["n_generated_tokens"]
