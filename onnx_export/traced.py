@@ -65,8 +65,11 @@ def load(folder: Path) -> torch.nn.Module:
 
 def reference_logits(model: torch.nn.Module, tokens: NDArray[np.int64]) -> Floats:
     """[n, vocab] as transformers computes them."""
-    with torch.no_grad():
-        logits: Floats = model(torch.from_numpy(tokens)[None]).logits[0].float().numpy()
+    with quiet(), torch.no_grad():
+        try:
+            logits: Floats = model(torch.from_numpy(tokens)[None]).logits[0].float().numpy()
+        except TRACE_ERRORS as error:
+            raise ExportError(f"transformers {transformers.__version__} cannot run it: {_one_line(error)}") from error
     return logits
 
 
@@ -94,4 +97,4 @@ def quiet() -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return " ".join(str(error).split())[:200].rstrip(".")

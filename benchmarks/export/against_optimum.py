@@ -95,11 +95,12 @@ def enlarged(model: tiny.TinyModel, config: dict[str, object], layer: Shapes) ->
 
 def prepare(model: tiny.TinyModel, folder: Path, optimum: str) -> None:
     checkpoint = model.write(folder / "checkpoint")
-    costs = {}
     for name in BUNDLES:
+        if (folder / name).exists():
+            continue  # an earlier run was interrupted
         python, options = (optimum, ("--route", name)) if name == "optimum" else (sys.executable, ("--precision", name))
-        costs[name] = cost([python, "-m", "onnx_export", str(checkpoint), str(folder / name), *options])
-    (folder / "costs.json").write_text(json.dumps(costs))
+        spent = cost([python, "-m", "onnx_export", str(checkpoint), str(folder / name), *options])
+        (folder / f"{name}.cost.json").write_text(json.dumps(spent))
 
 
 def cost(command: list[str]) -> dict[str, float]:
@@ -143,7 +144,7 @@ def measure(folder: Path) -> dict[str, object]:
         },
         "nodes": {name: n_nodes(folder / name) for name in ("optimum", "fp32")},
         "megabytes": {name: round(size, 1) for name, size in sizes.items()},
-        "export": json.loads((folder / "costs.json").read_text()),
+        "export": {path.name.split(".")[0]: json.loads(path.read_text()) for path in folder.glob("*.cost.json")},
     }
 
 
