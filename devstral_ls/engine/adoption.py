@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 
-from devstral_ls.engine.request import GenerationRequest, InfillPrompt
+from devstral_ls.engine.request import CostRule, GenerationRequest, InfillPrompt
 from devstral_ls.engine.tokenizer import Tokens
 
 FLIGHTS_LIMIT = 16
@@ -18,6 +18,7 @@ class Flight:
     typed: bytes  # what the completion had to begin with
     said: tuple[tuple[int, float], ...]  # tokens with their log-probabilities
     text: str  # what they spell behind `typed`
+    cost: CostRule | None = None
 
     def typed_since(self, prompt: InfillPrompt) -> str | None:
         """What the user has typed behind the old prompt, if it is how the completion begins; else None."""
@@ -45,13 +46,13 @@ class Flights:
     def continued_by(self, request: GenerationRequest) -> tuple[Flight, str] | None:
         """The flight that this request goes on with, and what was typed of it."""
         flight = self._by_key.get(request.key)
-        if flight is None or not is_adoptable(request):
+        if flight is None or flight.cost != request.cost or not is_adoptable(request):
             return None
         typed = flight.typed_since(request.prompt)
         return None if typed is None else (flight, typed)
 
 
 def is_adoptable(request: GenerationRequest) -> bool:
-    """Whether its completion is what any request with this prompt would get."""
+    """Whether its completion is what any request with this prompt and cost rule would get."""
     is_greedy = request.sampling.temperature <= 0.0
-    return is_greedy and request.allowed is None and request.n_best == 1 and 0 < request.max_tokens
+    return is_greedy and request.n_best == 1 and 0 < request.max_tokens

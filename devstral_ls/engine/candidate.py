@@ -69,6 +69,10 @@ class Candidate:
         self.finish = self._reason_to_end()
         return self.finish is None
 
+    def text_with(self, token: int) -> str:
+        """What `uncut` would be after this token."""
+        return (self._spelled + self._detokenizer.peek(token))[self._n_hidden :]
+
     def completion(self, otherwise: FinishReason) -> Completion:
         """The value for the caller; `otherwise` says why, when no rule ended it."""
         logprobs = [logprob for _, logprob in self.said[self._n_covered :]]

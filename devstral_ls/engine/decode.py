@@ -1,5 +1,6 @@
 """One request from prompt to completions, as a generator of steps: between two steps others may run."""
 
+import math
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from devstral_ls.engine.mixing import Mixer, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
 from devstral_ls.engine.prompts import InfillPrompts
 from devstral_ls.engine.request import Completion, FinishReason, Generation, GenerationRequest, Metrics
-from devstral_ls.engine.sampling import Sampler
+from devstral_ls.engine.sampling import CostOf, Sampler, free
 from devstral_ls.engine.speculation import Drafter, Speculation
 from devstral_ls.engine.stream import Pace, Row, Stream
 from devstral_ls.engine.tokenizer import Tokenizer, Tokens
@@ -167,7 +168,9 @@ class Decoding:
         """For the next request of this document, which may go on from here."""
         if self._candidates and self._candidates[0].said and is_adoptable(self._request):
             best, start = self._candidates[0], self._start
-            flight = Flight(self._request.prompt, start.tokens, start.typed, tuple(best.said), best.uncut)
+            flight = Flight(
+                self._request.prompt, start.tokens, start.typed, tuple(best.said), best.uncut, self._request.cost
+            )
             self._model.flights.remember(self._request.key, flight)
 
     @contextmanager
@@ -238,15 +241,15 @@ class Decoding:
         """Token after token until a rule ends the candidate."""
         wants_branches = 1 < self._request.n_best and len(self._candidates) == 1
         while True:
-            allowed = self._allowed(candidate)
-            if allowed is not None and not len(allowed):
-                candidate.finish = FinishReason.STOPPED
-                return
             words = row[: self._model.n_words]
             mixed = words if self._mixer is None else self._mixer.mixed(words, stream.context)
-            token, logprob = sampler.choose(mixed, allowed)
-            if wants_branches and allowed is None:
-                self._branches.append(Branch(len(candidate.tokens), *sampler.runner_up(mixed, token)))
+            chosen = self._chosen(mixed, candidate, sampler)
+            if chosen is None:
+                candidate.finish = FinishReason.STOPPED
+                return
+            token, logprob = chosen
+            if wants_branches and not candidate.owed:
+                self._remember_branch(sampler.runner_up(mixed, token, self._cost_of(candidate)), candidate)
             goes_on = candidate.add(token, logprob)
             self._clock.first_token()
             if not goes_on:
@@ -254,14 +257,32 @@ class Decoding:
             yield
             row = stream.advance(token)
 
-    def _allowed(self, candidate: Candidate) -> NDArray[np.int64] | None:
-        """The tokens that may come next, or None for all."""
-        if candidate.owed:
-            return self._model.tokenizer.table.leading_to([candidate.owed])
-        if self._request.allowed is None:
+    def _chosen(self, logits: NDArray[np.float32], candidate: Candidate, sampler: Sampler) -> tuple[int, float] | None:
+        """The next token, which has to spell what is owed, or None where none may come."""
+        owed = candidate.owed
+        allowed = self._model.tokenizer.table.leading_to([owed]) if owed else None
+        if allowed is not None and not len(allowed):
             return None
-        texts = self._request.allowed(candidate.text)
-        return None if texts is None else self._model.tokenizer.table.leading_to(text.encode() for text in texts)
+        if self._request.cost is None:
+            return sampler.choose(logits, allowed)
+        return sampler.choose_weighed(logits, self._cost_of(candidate), allowed)
+
+    def _cost_of(self, candidate: Candidate) -> CostOf:
+        """What each token would cost behind what the candidate says."""
+        cost, end_tokens, pieces = self._request.cost, self._model.end_tokens, self._model.tokenizer.pieces
+        if cost is None:
+            return free
+
+        def cost_of(token: int) -> float:
+            if token in end_tokens:
+                return cost(candidate.uncut, True)
+            return cost(candidate.text_with(token), False) if pieces[token] else math.inf
+
+        return cost_of
+
+    def _remember_branch(self, other: tuple[int, float] | None, candidate: Candidate) -> None:
+        if other is not None:
+            self._branches.append(Branch(len(candidate.tokens), *other))
 
     def _is_over(self) -> bool:
         """Whether the caller wants no more; remembers why."""

@@ -1,6 +1,6 @@
 """What callers ask of the engine and what they get back: text, never token ids."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -63,9 +63,9 @@ class Sampling:
 # Given the text generated so far: the length at which to cut it, or None to go on.
 StopRule = Callable[[str], int | None]
 
-# Given the text generated so far: the texts one of which must come next (a beginning of one is enough,
-# and so is more than one), or None where anything may come.
-AllowedTexts = Callable[[str], Sequence[str] | None]
+# What a text costs, in nats, if the next token makes it this and, where the second says so, ends it. It is weighed
+# against the log-probability of that token; infinite where the text may not stand. Equal rules cost the same.
+CostRule = Callable[[str, bool], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class GenerationRequest:
     max_tokens: int = 64
     deadline_ms: float | None = None
     stop: StopRule | None = None
-    allowed: AllowedTexts | None = None
+    cost: CostRule | None = None
     sampling: Sampling = Sampling()
     n_best: int = 1
     references: tuple[str, ...] = ()  # texts that the completion may copy from: drafts for speculation

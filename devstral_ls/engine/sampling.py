@@ -1,6 +1,7 @@
 """Which token comes next, and how probable it was."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,15 @@ from numpy.typing import NDArray
 from devstral_ls.engine.request import Sampling
 
 Logits = NDArray[np.float32]  # [vocab]
+CostOf = Callable[[int], float]  # of a token, in nats; infinite where it may not come
+
+# So many of the most probable tokens are weighed before all are given up.
+MAX_WEIGHED_TOKENS = 512
+
+
+def free(_token: int) -> float:
+    """What tokens cost without a rule."""
+    return 0.0
 
 
 class Sampler:
@@ -27,12 +37,27 @@ class Sampler:
             return int(allowed[index]), logprob
         return self._choose(logits)
 
-    def runner_up(self, logits: Logits, chosen: int) -> tuple[int, float]:
+    def choose_weighed(
+        self, logits: Logits, cost_of: CostOf, allowed: NDArray[np.int64] | None = None
+    ) -> tuple[int, float] | None:
+        """As `choose`, with each token's cost taken from its chances; None where all that is probable may not come.
+
+        The log-probability is the one without costs: it says how much the model wanted the token.
+        """
+        tokens = np.arange(len(logits)) if allowed is None else allowed
+        among = logits[tokens]
+        if self._sampling.temperature <= 0.0:
+            index = _cheapest(among, lambda index: cost_of(int(tokens[index])))
+        else:
+            index = self._draw_weighed(among, lambda index: cost_of(int(tokens[index])))
+        return None if index is None else (int(tokens[index]), self._logprob(among, index))
+
+    def runner_up(self, logits: Logits, chosen: int, cost_of: CostOf = free) -> tuple[int, float] | None:
         """The best token beside the chosen one, with its log-probability."""
         others = logits.copy()
         others[chosen] = -np.inf
-        second = int(others.argmax())
-        return second, self._logprob(logits, second)
+        second = _cheapest(others, cost_of)
+        return None if second is None else (second, self._logprob(logits, second))
 
     def _choose(self, logits: Logits) -> tuple[int, float]:
         if self._sampling.temperature <= 0.0:
@@ -40,6 +65,15 @@ class Sampler:
             return token, -self._spread(logits, logits[token])
         token = int(self._random.choice(len(logits), p=probabilities(logits, self._sampling)))
         return token, self._logprob(logits, token)
+
+    def _draw_weighed(self, logits: Logits, cost_of: CostOf) -> int | None:
+        """Draws until one is kept: a costly one is kept the more rarely."""
+        chances = probabilities(logits, self._sampling)
+        for _ in range(MAX_WEIGHED_TOKENS):
+            index = int(self._random.choice(len(logits), p=chances))
+            if self._random.random() < math.exp(-cost_of(index)):
+                return index
+        return None
 
     def _logprob(self, logits: Logits, token: int) -> float:
         top = logits.max()
@@ -53,6 +87,24 @@ class Sampler:
         np.subtract(logits, top, out=scratch)
         np.exp(scratch, out=scratch)
         return math.log(scratch.sum())
+
+
+def _cheapest(logits: Logits, cost_of: CostOf) -> int | None:
+    """Where the logit less the cost is highest; costs are asked for only as long as they can matter."""
+    first = int(logits.argmax())
+    if cost_of(first) <= 0.0:
+        return first
+    n_weighed = min(MAX_WEIGHED_TOKENS, len(logits))
+    likely = np.argpartition(logits, -n_weighed)[-n_weighed:]
+    best, best_value = None, -math.inf
+    for index in likely[np.argsort(-logits[likely], kind="stable")].tolist():
+        if best is not None and logits[index] <= best_value:
+            break
+        cost = cost_of(index)
+        value = float(logits[index]) - cost
+        if cost < math.inf and (best is None or best_value < value):
+            best, best_value = index, value
+    return best
 
 
 def probabilities(logits: Logits, sampling: Sampling) -> NDArray[np.float64]:

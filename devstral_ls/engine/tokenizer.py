@@ -134,6 +134,13 @@ class Detokenizer:
         """The characters that this token completes."""
         return self._decoder.decode(self._pieces[token])
 
+    def peek(self, token: int) -> str:
+        """The characters that this token would complete; one that stays torn is a replacement character."""
+        state = self._decoder.getstate()
+        text = self._decoder.decode(self._pieces[token], final=True)
+        self._decoder.setstate(state)
+        return text
+
 
 def byte_tokenizer(markers: tuple[str, ...]) -> Tokenizer:
     """A tokenizer without merges: each byte is a token; for the scripted backend."""

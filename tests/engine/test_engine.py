@@ -1,6 +1,7 @@
 """The engine at its face: what is asked, what is said, what is reused."""
 
 import asyncio
+from math import inf
 from typing import NoReturn
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends.scripted import ScriptedBackend, engine_on, noise
 from devstral_ls.engine.engine import Engine, ModelFacts
-from devstral_ls.engine.request import FinishReason, Priority, Sampling
+from devstral_ls.engine.request import CostRule, FinishReason, Priority, Sampling
 from devstral_ls.engine.tokenizer import byte_tokenizer
 from devstral_ls.errors import BundleDamaged, EngineClosed
 
@@ -100,18 +101,47 @@ def test_best_of_several_is_greedy(open_engine: OpenEngine) -> None:
     assert 3 == len({c.text for c in several})
 
 
-def test_allowed_texts_bind(open_engine: OpenEngine) -> None:
-    """A caller that lists what may come next gets one of these, then what the model likes."""
+def only(*texts: str) -> CostRule:
+    """The completion has to begin with one of these."""
+
+    def cost(text: str, ends: bool) -> float:
+        fits = [text[: len(each)] == each[: len(text)] and (not ends or len(each) <= len(text)) for each in texts]
+        return 0.0 if any(fits) else inf
+
+    return cost
+
+
+def test_what_costs_too_much_is_not_said(open_engine: OpenEngine) -> None:
+    """A caller that rules out all but one text gets that one, then what the model likes."""
     engine, _ = open_engine({"self.": "xyz", "self.name": " = 1"})
-    allowed = lambda text: ["name"[len(text) :]] if len(text) < 4 else None  # noqa: E731
-    (completion,) = say(engine, ask("self.", allowed=allowed)).completions
+    (completion,) = say(engine, ask("self.", cost=only("name"))).completions
     assert "name = 1" == completion.text
 
 
-def test_nothing_allowed_ends(open_engine: OpenEngine) -> None:
-    """Where nothing may come, nothing does."""
+def test_a_small_cost_decides_between_equals_only(open_engine: OpenEngine) -> None:
+    """What the model wants much more is said all the same."""
+    engine, _ = open_engine({"self.": "x"})
+    cost = lambda text, ends: 0.5 if text == "x" else 0.0  # noqa: E731
+    assert "x" == say(engine, ask("self.", cost=cost)).completions[0].text
+
+
+def test_where_nothing_may_come_nothing_does(open_engine: OpenEngine) -> None:
+    """A rule that allows no token ends the completion."""
     engine, _ = open_engine({"x": "yz"})
-    assert () == say(engine, ask("x", allowed=lambda text: [])).completions
+    assert () == say(engine, ask("x", cost=lambda text, ends: inf)).completions
+
+
+def test_the_end_may_be_ruled_out(open_engine: OpenEngine) -> None:
+    """A completion that is not to end goes on with what is most probable otherwise."""
+    engine, _ = open_engine({"x": "y", "xy!": "z"})
+    assert "y!z" == say(engine, ask("x", cost=only("y!"))).completions[0].text
+
+
+def test_drawing_weighs_too(open_engine: OpenEngine) -> None:
+    """At any temperature a ruled out text is never drawn."""
+    engine, _ = open_engine({"x": "yz"})
+    hot = Sampling(temperature=5.0, seed=3)
+    assert say(engine, ask("x", cost=only("b"), sampling=hot, max_tokens=3)).completions[0].text.startswith("b")
 
 
 def test_prefill_says_nothing(open_engine: OpenEngine) -> None:
