@@ -56,6 +56,10 @@ class Settings:
         default=(),
         metadata={"doc": "Patterns such as `vendor/*` of paths where nothing is suggested; `*` is everywhere."},
     )
+    known_names_only: bool = field(
+        default=True,
+        metadata={"doc": "Whether a suggestion may only name members of an object that exist, where that is known."},
+    )
     completion_items: str = field(
         default="auto",
         metadata={

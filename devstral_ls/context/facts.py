@@ -3,23 +3,25 @@
 import json
 import logging
 import queue
-import re
 import subprocess
 import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
+from devstral_ls.context.subjects import Subject, places_around, receiver_end, subject_at, subject_of, usages
 from devstral_ls.text import Place
 
 MAX_FACTS = 4_096
 DEADLINE_MS = 2_000
+BACKGROUND_DEADLINE_MS = 10_000  # nobody waits, and the first look at the standard library takes seconds
 MAX_TEXT_CHARACTERS = 1_000_000
 
 _LOGGER = logging.getLogger(__name__)
-_RECEIVER = re.compile(r"([^\W\d]\w*(?:\.[^\W\d]\w*|\(\))*)\.\w*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,46 +33,109 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    document_path: str
-    expression: str
+class Knowledge:
+    """What was found out about one expression; members are None where not all of them could be."""
+
+    facts: tuple[Fact, ...] = ()
+    members: frozenset[str] | None = None
+
+
+NOTHING = Knowledge()
 
 
 class Semantics:
     """Owns the semantics process: one question at a time, killed when late, started again when needed.
 
-    `learn` blocks up to its deadline and belongs into idle time; `known` only looks.
+    `learn` blocks up to its deadline; `wonder` has a thread learn what is near a place; the rest only looks.
     """
 
     def __init__(self, roots: Sequence[Path], libraries: Sequence[Path]) -> None:
         self._roots = [str(root) for root in roots]
         self._libraries = [str(library) for library in libraries]
-        self._facts: OrderedDict[_Question, tuple[Fact, ...]] = OrderedDict()
+        self._known: OrderedDict[Subject, Knowledge] = OrderedDict()
+        self._wondered: Place | None = None
+        self._wonders = threading.Condition()
+        self._wonderer: threading.Thread | None = None
+        self._is_closed = False
+        self.n_learned = 0
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._one_at_a_time = threading.Lock()
 
     def known(self, place: Place) -> tuple[Fact, ...]:
         """The types of what stands before the dot at `place`, if they were learned before."""
-        question = _question(place)
-        return self._facts.get(question, ()) if question else ()
+        subject = subject_at(place)
+        return self._known.get(subject, NOTHING).facts if subject else ()
+
+    def members(self, place: Place, expression: str) -> frozenset[str] | None:
+        """All names that may follow `expression` and a dot at `place`, or None where that is not known."""
+        return self._known.get(subject_of(place, expression), NOTHING).members
 
     def learn(self, place: Place, *, deadline_ms: int = DEADLINE_MS) -> tuple[Fact, ...]:
         """Find out and remember the types of what stands before the dot at `place`."""
-        question = _question(place)
-        if question is None or MAX_TEXT_CHARACTERS < len(place.document.text):
+        subject = subject_at(place)
+        if subject is None or MAX_TEXT_CHARACTERS < len(place.document.text):
             return ()
         with self._one_at_a_time:
             answer = self._ask(_as_json(place, self._roots, self._libraries), deadline_ms)
-        if answer is None:
-            return self._facts.get(question, ())
-        facts = tuple(fact for path, name in json.loads(answer) if (fact := self._fact(path, name)))
-        self._facts[question] = facts
-        if MAX_FACTS < len(self._facts):
-            self._facts.popitem(last=False)
-        return facts
+            if answer is None:
+                return self._known.get(subject, NOTHING).facts
+            known = self._known[subject] = self._knowledge(json.loads(answer), place, subject.expression)
+            if MAX_FACTS < len(self._known):
+                self._known.popitem(last=False)
+            self.n_learned += 1
+        return known.facts
+
+    def wonder(self, place: Place) -> None:
+        """Learn in the background what stands before the dots at and above `place`; a newer place comes first."""
+        with self._wonders:
+            self._wondered = place
+            if self._wonderer is None:
+                self._wonderer = threading.Thread(target=self._learn_around, name="devstral-semantics", daemon=True)
+                self._wonderer.start()
+            self._wonders.notify_all()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until nothing is left to wonder about; whether that is so."""
+        with self._wonders:
+            return self._wonders.wait_for(lambda: self._wondered is None, timeout_s)
 
     def close(self) -> None:
+        """End the thread and the process."""
+        with self._wonders:
+            self._is_closed = True
+            self._wonders.notify_all()
+        self._end()
+
+    def _learn_around(self) -> None:
+        """The thread: one question after the other, until there is a newer place."""
+        while True:
+            with self._wonders:
+                self._wonders.wait_for(lambda: self._is_closed or self._wondered is not None)
+                place = self._wondered
+            if self._is_closed or place is None:
+                return
+            for each in chain((place,), places_around(place)):
+                if self._is_closed or self._wondered is not place:
+                    break
+                if (subject := subject_at(each)) is not None and subject not in self._known:
+                    self.learn(each, deadline_ms=BACKGROUND_DEADLINE_MS)
+                    self._known.setdefault(subject, NOTHING)  # what is late once is not asked again
+            with self._wonders:
+                if self._wondered is place:
+                    self._wondered = None
+                    self._wonders.notify_all()
+
+    def _knowledge(self, answer: dict[str, Any], place: Place, expression: str) -> Knowledge:
+        """An answer, but for members that the text itself shows to be incomplete."""
+        facts = tuple(fact for path, name in answer["definitions"] if (fact := self._fact(path, name)))
+        given = answer["members"]
+        members = None if given is None else frozenset(given)
+        if members is not None and not usages(place.document, expression, but=place.line) <= members:
+            members = None
+        return Knowledge(facts, members)
+
+    def _end(self) -> None:
         """End the process; a later question starts another one."""
         if self._process is not None:
             self._process.kill()
@@ -86,7 +151,7 @@ class Semantics:
             answer = self._answers.get(timeout=deadline_ms / 1e3)
         except (queue.Empty, OSError):
             _LOGGER.info("the semantics process gave no answer within %d ms and is started anew", deadline_ms)
-            self.close()
+            self._end()
             return None
         return answer or None
 
@@ -121,20 +186,14 @@ def _forward(process: subprocess.Popen[str], answers: queue.SimpleQueue[str]) ->
     answers.put("")
 
 
-def _question(place: Place) -> _Question | None:
-    receiver = _RECEIVER.search(place.line_before)
-    return _Question(place.document.path, receiver.group(1)) if receiver else None
-
-
 def _as_json(place: Place, roots: Sequence[str], libraries: Sequence[str]) -> str:
-    receiver = _RECEIVER.search(place.line_before)
-    assert receiver is not None
+    column = receiver_end(place)
     path = str(Path(roots[0]) / place.document.path) if roots else place.document.path
     question = {
         "text": place.document.text,
         "path": path,
         "line": place.line + 1,
-        "column": max(receiver.end(1) - 1, receiver.start(1)),
+        "column": column,
         "roots": roots,
         "libraries": libraries,
     }

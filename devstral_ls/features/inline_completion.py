@@ -22,6 +22,7 @@ from devstral_ls.engine.request import (
 from devstral_ls.features.clean import Rejected, clean
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
 from devstral_ls.features.memory import SuggestionMemory
+from devstral_ls.features.name_costs import NameCosts, name_costs
 from devstral_ls.features.names import has_unknown_name
 from devstral_ls.features.outcome import Outcome, Silence, Suggestion, silent
 from devstral_ls.features.placement import breaks_syntax
@@ -50,6 +51,7 @@ class Plan:
     shape: Shape
     request: GenerationRequest
     threshold: Threshold | None  # None where somebody asked for it
+    names: NameCosts | None  # None where nothing is known of names
 
 
 async def suggest(
@@ -107,6 +109,7 @@ def plan(
     context = gather(place, budget=_budget(engine, settings, shape), sources=sources)
     if not context.prefix and place.before:
         return Silence.SECRETS
+    names = name_costs(place, sources) if settings.known_names_only and not shape.nesting.quote else None
     request = GenerationRequest(
         prompt=_prompt(place.document, context),
         key=key,
@@ -114,10 +117,12 @@ def plan(
         max_tokens=_max_tokens(shape),
         deadline_ms=settings.deadline_ms,
         stop=shape.end_of,
+        cost=names,
         references=_elsewhere(place, context),
         n_best=MAX_CANDIDATES if priority is Priority.EXPLICIT else 1,
     )
-    return Plan(place, shape, request, None if priority is Priority.EXPLICIT else THRESHOLDS[settings.eagerness])
+    threshold = None if priority is Priority.EXPLICIT else THRESHOLDS[settings.eagerness]
+    return Plan(place, shape, request, threshold, names)
 
 
 def judge(plan: Plan, generation: Generation) -> Outcome:
@@ -144,6 +149,8 @@ def _judge_one(plan: Plan, completion: Completion) -> Suggestion | Silence:
         return Silence.REPEATS_ITSELF if completion.finish is FinishReason.REPEATED else cleaned.reason
     if not plan.shape.nesting.quote and has_unknown_name(plan.place, cleaned.new_text):
         return Silence.UNKNOWN_NAME
+    if plan.names is not None and plan.names.names_unknown_member(cleaned.new_text):
+        return Silence.UNKNOWN_MEMBER
     if plan.threshold is not None and not plan.threshold.is_met_by(completion):
         return Silence.UNSURE
     return Suggestion(cleaned, completion.mean_logprob, completion.min_logprob)

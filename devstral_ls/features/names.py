@@ -26,20 +26,37 @@ def has_unknown_name(place: Place, text: str) -> bool:
 
     Names of other functions do not count, names at the margin of the module do, wherever they stand.
     """
+    known = known_names(place)
+    if known is None:
+        return False
+    return not _used(place.line_before, text) <= known | bound_names(place.line_before + text)
+
+
+def known_names(place: Place) -> frozenset[str] | None:
+    """The free-standing names that may be used at `place`, or None where that cannot be told."""
     document = place.document
     if document.language_id != "python":
-        return False
+        return None
     imported = [" ".join(found) for found in _IMPORT.findall(document.text)]
     if any("*" in names for names in imported):
-        return False
+        return None
     scope = place.before[last_top_level(place.before) :]
-    known = _ALWAYS | _words(*imported, *_MODULE_LINE.findall(document.text), scope, _bound(place.line_before + text))
-    return not _used(place.line_before, text) <= known
+    return _ALWAYS | _words(*imported, *_MODULE_LINE.findall(document.text), scope)
+
+
+def code_only(text: str) -> str:
+    """Python code with blanks in the place of strings and comments."""
+    return _STRING_OR_COMMENT.sub(_blank, text)
+
+
+def bound_names(text: str) -> set[str]:
+    """What a text binds itself, and what may be a keyword of a call."""
+    return _words(_bound(text))
 
 
 def _used(typed: str, text: str) -> set[str]:
     """The free-standing names that end in `text`; the first may begin in what is typed."""
-    code = _STRING_OR_COMMENT.sub(_blank, typed + text)
+    code = code_only(typed + text)
     return {match.group() for match in _FREE_WORD.finditer(code) if len(typed) < match.end()}
 
 

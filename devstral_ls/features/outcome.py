@@ -25,6 +25,7 @@ class Silence(StrEnum):
     BRACKETS = "the completion breaks the brackets"
     DOES_NOT_PARSE = "the completion does not parse in its place"
     UNKNOWN_NAME = "the completion uses a name that is not known here"
+    UNKNOWN_MEMBER = "the completion uses a member that does not exist"
     UNSURE = "the model was not sure enough"
 
 

@@ -1,0 +1,114 @@
+"""What the names in a completion cost while it is written, so that it names nothing that does not exist.
+
+A member that the receiver is known not to have costs everything. A free-standing name that is not known at the
+cursor costs something: it may be bound further on, as in a comprehension. Where nothing is known, all is free.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from devstral_ls.context import Sources
+from devstral_ls.context.facts import Semantics
+from devstral_ls.context.subjects import RECEIVER, usages
+from devstral_ls.features.names import bound_names, code_only, known_names
+from devstral_ls.text import Place
+
+UNKNOWN_NAME_NATS = 2.0
+MAX_TYPED_CHARACTERS = 400  # of the cursor's line
+_DOTTED = re.compile(rf"(?<![\w.)\]])({RECEIVER})\.(\w*)")
+_LAST_WORD = re.compile(r"(?<![\w.])([^\W\d]\w*)(\W*)$")
+_BINDS = re.compile(r"\s*[:=](?!=)")
+
+
+@dataclass(frozen=True)  # no slots: what was looked up is kept in it, and does not count when two are compared
+class NameCosts:
+    """The rule of one place. Two are equal when they know the same of the same document."""
+
+    path: str
+    n_learned: int
+    semantics: Semantics = field(repr=False)
+    place: Place = field(compare=False, repr=False)
+    _members: dict[str, frozenset[str] | None] = field(default_factory=dict, compare=False, repr=False)
+    _names: list[frozenset[str] | None] = field(default_factory=list, compare=False, repr=False)
+
+    def __call__(self, text: str, ends: bool) -> float:  # noqa: FBT001  a `CostRule`
+        typed = self.place.line_before[-MAX_TYPED_CHARACTERS:]
+        written = _last_lines(code_only(typed + text))
+        n_typed = max(0, len(written) - len(text))
+        if not self._has_members(written, n_typed, ends=ends):
+            return math.inf
+        return 0.0 if self._is_known_name(written, n_typed, ends=ends) else UNKNOWN_NAME_NATS
+
+    def names_unknown_member(self, text: str) -> bool:
+        """Whether a finished completion uses a member that does not exist."""
+        typed = self.place.line_before
+        return not self._has_members(code_only(typed + text), len(typed), ends=True)
+
+    def _has_members(self, code: str, n_typed: int, *, ends: bool) -> bool:
+        """Whether all members that reach beyond what is typed exist; of one at the end the beginning will do."""
+        for receiver, member, start, end in _members_in(code):
+            if n_typed < end or (n_typed == end and (ends or end < len(code))):
+                known = self._members_of(receiver, code[:start])
+                typed = member[: max(0, n_typed - (end - len(member)))]
+                if known is None or member in known or not _begins_one_of(typed, known):
+                    continue  # what is typed and leads nowhere is its author's business
+                if ends or end < len(code) or not _begins_one_of(member, known):
+                    return False
+        return True
+
+    def _members_of(self, receiver: str, before: str) -> frozenset[str] | None:
+        """The members of a receiver that stands behind `before`, or None where they are not known."""
+        root = re.match(r"\w+", receiver)
+        assert root is not None
+        is_target = not before.rpartition("\n")[2].strip()
+        if (is_target and receiver in ("self", "cls")) or root.group() in bound_names(before):
+            return None  # a new attribute, or a new meaning
+        if receiver not in self._members or self._members[receiver] is None:
+            known = self.semantics.members(self.place, receiver)
+            used = usages(self.place.document, receiver, but=self.place.line) if known else ()
+            self._members[receiver] = None if known is None else known.union(used)
+        return self._members[receiver]
+
+    def _is_known_name(self, code: str, n_typed: int, *, ends: bool) -> bool:
+        """Whether the last word is a free-standing name that is known here, or may become one."""
+        found = _LAST_WORD.search(code)
+        if found is None or found.end(1) < n_typed:
+            return True
+        word, line = found.group(1), code[: found.start()].rpartition("\n")[2]
+        if not line.strip() or word in bound_names(code) or _BINDS.match(found.group(2)):
+            return True  # a statement may begin with a new name
+        if not self._names:
+            self._names.append(known_names(self.place))
+        known = self._names[0]
+        if known is None or word in known:
+            return True
+        return not (found.group(2) or ends) and _begins_one_of(word, known)
+
+
+def name_costs(place: Place, sources: Sources) -> NameCosts | None:
+    """The rule for completions at `place`; none for other languages than Python."""
+    if place.document.language_id != "python":
+        return None
+    semantics = sources.workspace.semantics
+    return NameCosts(place.document.path, semantics.n_learned, semantics, place)
+
+
+def _members_in(code: str) -> Iterator[tuple[str, str, int, int]]:
+    """Every receiver with the member behind it, where the receiver starts and the member ends; chains link by link."""
+    for found in _DOTTED.finditer(code):
+        links = f"{found.group(1)}.{found.group(2)}".split(".")
+        for n in range(1, len(links)):
+            receiver = ".".join(links[:n])
+            member = links[n].removesuffix("()")
+            yield receiver, member, found.start(), found.start() + len(receiver) + 1 + len(member)
+
+
+def _begins_one_of(word: str, names: frozenset[str]) -> bool:
+    return any(name.startswith(word) for name in names)
+
+
+def _last_lines(code: str) -> str:
+    """The line that is being written and the one above, which a token may have ended."""
+    return code[code.rfind("\n", 0, max(0, code.rfind("\n"))) + 1 :]
