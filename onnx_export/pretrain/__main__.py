@@ -4,10 +4,12 @@ import argparse
 import json
 import logging
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from onnx_export.pretrain import bundle, corpus, curve, evaluate, pack, tokenizer, train
+from onnx_export.pretrain.schedule import moment
 from onnx_export.pretrain.state import DEFAULT_ROOT, State
 
 log = logging.getLogger(__name__)
@@ -50,12 +52,22 @@ def train_model(state: State, arguments: argparse.Namespace) -> None:
     plan = train.Plan(
         run=arguments.run or arguments.preset,
         preset=arguments.preset,
-        finish_by=arguments.finish_by,
+        finish_at_s=_finish_at_s(arguments),
         decay_minutes=arguments.decay_minutes,
         max_steps=arguments.max_steps,
         threads=arguments.threads,
+        start_from=arguments.start_from,
+        epoch=arguments.epoch,
+        peak_rate=arguments.peak_rate,
+        batch_tokens=arguments.batch_tokens,
     )
     train.train(state, plan)
+
+
+def _finish_at_s(arguments: argparse.Namespace) -> float | None:
+    if arguments.minutes is not None:
+        return time.time() + 60 * arguments.minutes
+    return None if arguments.finish_by is None else moment(arguments.finish_by)
 
 
 def decay_run(state: State, arguments: argparse.Namespace) -> None:
@@ -110,10 +122,16 @@ def _parser() -> argparse.ArgumentParser:
     training = stage("train", train_model)
     training.add_argument("--preset", default="S", help="tiny, XS, S, A or M1")
     training.add_argument("--run", help="name of the run (the preset's)")
-    training.add_argument("--finish-by", metavar="HH:MM", help="when the decay must have ended")
+    ending = training.add_mutually_exclusive_group()
+    ending.add_argument("--finish-by", metavar="HH:MM", help="when the decay must have ended")
+    ending.add_argument("--minutes", type=float, help="how long this call may take, decay included")
     training.add_argument("--decay-minutes", type=float, default=20.0)
     training.add_argument("--max-steps", type=int)
     training.add_argument("--threads", type=int, default=1)
+    training.add_argument("--from", dest="start_from", type=Path, metavar="FOLDER", help="a bundle or a checkpoint")
+    training.add_argument("--epoch", type=int, default=0, help="the packed rows that a new run begins with")
+    training.add_argument("--peak-rate", type=float, help="(the preset's)")
+    training.add_argument("--batch-tokens", type=int, help="(by the age of the run)")
     decaying = stage("decay", decay_run)
     decaying.add_argument("--run", default="S")
     decaying.add_argument("--finish-by", metavar="HH:MM", required=True)

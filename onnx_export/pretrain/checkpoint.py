@@ -25,6 +25,7 @@ class Progress:
     running_s: float = 0.0  # while it had work to do; a stopped process does not count
     epoch: int = 0
     rows_read: dict[str, int] | None = None  # by row length, in this epoch
+    began_at_step: int = 0  # where this run took over the weights of another; it warms up from there
 
 
 def save_training(folder: Path, model: Mixtral, averaged: Tensors, momenta: Tensors, progress: Progress) -> None:

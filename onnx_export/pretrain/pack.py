@@ -39,6 +39,12 @@ def rows_path(state: State, epoch: int, row_tokens: int) -> Path:
     return state.packed / f"{epoch:04}-{row_tokens}.u16"
 
 
+def epochs(state: State) -> list[int]:
+    """The epochs whose rows are complete, in order."""
+    found = {int(path.stem.split("-")[0]) for path in state.packed.glob("*.u16")}
+    return sorted(epoch for epoch in found if all(rows_path(state, epoch, n).exists() for n in ROW_TOKENS))
+
+
 def open_rows(state: State, epoch: int, row_tokens: int) -> np.ndarray:
     """The packed rows as uint16 [n_rows, row_tokens], memory-mapped."""
     return np.memmap(rows_path(state, epoch, row_tokens), np.uint16, "r").reshape(-1, row_tokens)

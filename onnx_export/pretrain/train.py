@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onnx_export.pretrain import checkpoint, pack, tokenizer
+from onnx_export.pretrain import checkpoint, pack, start, tokenizer
 from onnx_export.pretrain.checkpoint import Progress, Tensors
 from onnx_export.pretrain.model import PRESETS, Mixtral, cross_entropy
 from onnx_export.pretrain.optimizer import optimizers
@@ -48,10 +48,14 @@ class Plan:
 
     run: str
     preset: str
-    finish_by: str | None = None
+    finish_at_s: float | None = None  # when its decay must have ended, in seconds since the epoch
     decay_minutes: float = 20.0
     max_steps: int | None = None
     threads: int = 1
+    start_from: Path | None = None  # a bundle or a checkpoint folder, for a run that has no state yet
+    epoch: int = 0  # the packed rows that a new run begins with
+    peak_rate: float | None = None  # None: the preset's; weights that were decayed want less
+    batch_tokens: int | None = None  # None: by age
 
 
 def restart_with_malloc_settings() -> None:
@@ -107,7 +111,7 @@ class _Run:
         self._state, self._plan, self._folder = state, plan, state.run(plan.run)
         self._model, self._averaged, self._progress = model, averaged, progress
         self._optimizers = optimizers(model)
-        self._rows = _RowReader(state, progress)
+        self._rows = _RowReader(state, progress, plan.batch_tokens)
         self._decay: Decay | None = None
         self._saved_at_s = time.monotonic()
         self._meter = _Meter()
@@ -117,10 +121,9 @@ class _Run:
         state.run(plan.run).mkdir(parents=True, exist_ok=True)
         loaded = checkpoint.load_training(state.run(plan.run) / "steady")
         if loaded is None:
-            torch.manual_seed(0)
-            model = Mixtral(PRESETS[plan.preset])
+            model, progress = _beginning(plan)
             averaged = {name: p.detach().clone() for name, p in model.named_parameters()}
-            return cls(state, plan, model, averaged, Progress())
+            return cls(state, plan, model, averaged, progress)
         model, averaged, momenta, progress = loaded
         run = cls(state, plan, model, averaged, progress)
         _load_momenta(run._optimizers, momenta)
@@ -140,7 +143,7 @@ class _Run:
         ids = self._rows.batch(self._progress)
         loss, balance = self._forward_backward(ids)
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)
-        share = learning_rate_share(self._progress.step, self._decay, time.time())
+        share = learning_rate_share(self._progress.step - self._progress.began_at_step, self._decay, time.time())
         if math.isfinite(loss) and torch.isfinite(norm):
             self._update(share)
         else:
@@ -185,12 +188,13 @@ class _Run:
         return loss.item(), balance.mean().item()
 
     def _update(self, share: float) -> None:
+        rate = share * (self._plan.peak_rate or PEAK_LEARNING_RATE[self._plan.preset])
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = PEAK_LEARNING_RATE[self._plan.preset] * share
+                group["lr"] = rate
             optimizer.step()
         self._model.zero_grad()
-        steps = min(AVERAGE_STEPS, self._progress.step + 1)
+        steps = min(AVERAGE_STEPS, self._progress.step - self._progress.began_at_step + 1)
         named = self._model.named_parameters()
         with torch.no_grad():
             for name, parameter in named:
@@ -200,16 +204,16 @@ class _Run:
         if self._decay is not None:
             return
         asked = self._folder / "finish-by"
-        finish_by = asked.read_text() if asked.exists() else self._plan.finish_by
-        if finish_by is None:
+        ends_s = moment(asked.read_text()) if asked.exists() else self._plan.finish_at_s
+        if ends_s is None:
             return
-        ends_s = moment(finish_by)
         starts_s = max(time.time(), ends_s - 60 * self._plan.decay_minutes)
         if starts_s <= time.time():
             asked.unlink(missing_ok=True)
             self.save()
             self._decay = Decay(starts_s, ends_s)
-            log.info("decay begins at step %d, ends at %s", self._progress.step, finish_by)
+            left_minutes = (ends_s - starts_s) / 60
+            log.info("decay begins at step %d, ends in %.0f minutes", self._progress.step, left_minutes)
 
     def _write_log(self, share: float) -> None:
         entry = {
@@ -224,18 +228,29 @@ class _Run:
         log.info(" ".join(f"{name}={value}" for name, value in entry.items()))
 
 
+def _beginning(plan: Plan) -> tuple[Mixtral, Progress]:
+    """The weights and the place in the rows of a run that has no state yet."""
+    torch.manual_seed(0)
+    if plan.start_from is None:
+        return Mixtral(PRESETS[plan.preset]), Progress(epoch=plan.epoch)
+    progress = start.progress_of(plan.start_from)
+    progress.epoch = plan.epoch
+    log.info("begins with %s, after %.2f M tokens", plan.start_from, progress.tokens / 1e6)
+    return start.open_model(plan.start_from), progress
+
+
 class _RowReader:
     """Deals out batches of packed rows, each row once an epoch."""
 
-    def __init__(self, state: State, progress: Progress) -> None:
-        self._state = state
+    def __init__(self, state: State, progress: Progress, batch_tokens: int | None) -> None:
+        self._state, self._batch_tokens = state, batch_tokens
         if progress.rows_read is None:
             progress.rows_read = {str(length): 0 for length in pack.ROW_TOKENS}
         self._open(progress.epoch)
 
     def batch(self, progress: Progress) -> Tensor:
         """Token ids [rows, row_tokens]; every few steps the rows are long."""
-        budget = next(size for size, seen in BATCH_TOKENS if seen <= progress.tokens)
+        budget = self._batch_tokens or next(size for size, seen in BATCH_TOKENS if seen <= progress.tokens)
         is_long = progress.step % LONG_ROWS_EVERY_STEPS == LONG_ROWS_EVERY_STEPS - 1
         length = pack.ROW_TOKENS[is_long]
         n_rows = budget // length
@@ -249,8 +264,8 @@ class _RowReader:
         return torch.from_numpy(np.asarray(rows, np.int64))
 
     def _next_epoch(self, progress: Progress) -> None:
-        is_packed = pack.rows_path(self._state, progress.epoch + 1, pack.ROW_TOKENS[-1]).exists()
-        progress.epoch = progress.epoch + 1 if is_packed else 0
+        packed = pack.epochs(self._state)
+        progress.epoch = progress.epoch + 1 if progress.epoch + 1 in packed else packed[0]
         progress.rows_read = {str(length): 0 for length in pack.ROW_TOKENS}
         self._open(progress.epoch)
 
