@@ -4,24 +4,31 @@ import argparse
 import json
 import logging
 import random
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from onnx_export.pretrain import bundle, corpus, curve, evaluate, pack, tokenizer, train
+from devstral_ls.errors import DevstralError
+from onnx_export.pretrain import bundle, corpus, curve, evaluate, finetune, pack, tokenizer, train
 from onnx_export.pretrain.schedule import moment
 from onnx_export.pretrain.state import DEFAULT_ROOT, State
 
 log = logging.getLogger(__name__)
 
 TOKENIZER_SAMPLE_CHARS = 24_000_000
+EMBEDDED = Path(__file__).parents[2] / "devstral_ls" / "embedded"
 
 
 def main() -> None:
     """Run the stage that the command line names."""
     arguments = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    arguments.run_stage(State(arguments.state.expanduser()), arguments)
+    try:
+        arguments.run_stage(State(arguments.state.expanduser()), arguments)
+    except DevstralError as error:
+        sys.exit(f"error: {error}")
 
 
 def build_corpus(state: State, _arguments: argparse.Namespace) -> None:
@@ -86,6 +93,25 @@ def evaluate_checkpoint(state: State, arguments: argparse.Namespace) -> None:
         log.info("%-30s %.4f", name, figure)
 
 
+def finetune_model(_state: State, arguments: argparse.Namespace) -> None:
+    """Adapt the embedded model to your own code and add it to your models."""
+    train.restart_with_malloc_settings()
+    name = arguments.name or finetune.default_name(arguments.repositories)
+    request = finetune.Request(
+        tuple(arguments.repositories), arguments.start_from, arguments.passes, name, arguments.threads
+    )
+    if arguments.out is None:
+        finetune.require_free_name(name)
+    with tempfile.TemporaryDirectory() as folder:
+        out_dir = arguments.out or Path(folder) / name
+        outcome = finetune.finetune(request, out_dir)
+        if arguments.out is None and not outcome.is_better:
+            sys.exit("it is not better on the held-out files, so it was not added; name more code or more --passes")
+        if arguments.out is None:
+            finetune.add_to_models(out_dir, name)
+            log.info("added; `devstral-ls model use %s` makes it the one in use", name)
+
+
 def export_bundle(state: State, arguments: argparse.Namespace) -> None:
     """Make the bundle that ships from a checkpoint folder."""
     bundle.export(
@@ -140,6 +166,13 @@ def _parser() -> argparse.ArgumentParser:
     taking.add_argument("--run", default="S")
     evaluating = stage("evaluate", evaluate_checkpoint)
     evaluating.add_argument("folder", type=Path)
+    tuning = stage("finetune", finetune_model)
+    tuning.add_argument("repositories", type=Path, nargs="+", metavar="REPO")
+    tuning.add_argument("--from", dest="start_from", type=Path, default=EMBEDDED, metavar="BUNDLE", help="(embedded)")
+    tuning.add_argument("--passes", type=float, default=4.0, help="over the code (%(default)s)")
+    tuning.add_argument("--name", help="(embedded-REPO)")
+    tuning.add_argument("--out", type=Path, help="write the bundle there and add nothing")
+    tuning.add_argument("--threads", type=int, default=1)
     exporting = stage("export", export_bundle)
     exporting.add_argument("folder", type=Path)
     exporting.add_argument("out", type=Path)

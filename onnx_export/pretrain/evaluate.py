@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from onnx_export.pretrain import checkpoint, corpus, holes, tokenizer
+from onnx_export.pretrain import corpus, holes, start, tokenizer
 from onnx_export.pretrain.corpus import SourceFile
 from onnx_export.pretrain.documents import DocumentWriter
 from onnx_export.pretrain.holes import Hole
@@ -45,9 +45,9 @@ class Reading:
 
 
 def evaluate(state: State, folder: Path) -> dict[str, float]:
-    """Every figure of a checkpoint folder by its name."""
+    """Every figure of a checkpoint folder or a bundle by its name."""
     torch.set_num_threads(1)
-    model = checkpoint.load_hf(folder).eval()
+    model = start.open_model(folder).eval()
     files = corpus.load(state, corpus.HELD_OUT_FILE)
     tokens = tokenizer.load(state.tokenizer)
     reading = read(model, files, tokens)

@@ -1,7 +1,7 @@
 """When to learn how fast: a short warm-up, a long steady part, a decay that ends at a given time.
 
 The steady part has no planned length, so training may be stopped, resumed and decayed at any moment.
-The decay follows the clock: it ends in time however slow a shared machine is.
+A decay by the clock ends in time however slow a shared machine is; one by steps repeats exactly.
 """
 
 import time
@@ -14,21 +14,21 @@ FINAL_SHARE = 0.02  # of the peak learning rate
 
 @dataclass(frozen=True, slots=True)
 class Decay:
-    """A linear fall of the learning rate between two moments, in seconds since the epoch."""
+    """A linear fall of the learning rate between two moments: seconds since the epoch, or steps."""
 
-    starts_s: float
-    ends_s: float
+    starts: float
+    ends: float
 
     def __post_init__(self) -> None:
-        assert self.starts_s < self.ends_s
+        assert self.starts < self.ends
 
 
-def learning_rate_share(step: int, decay: Decay | None, now_s: float) -> float:
-    """The share of the peak learning rate that a step gets."""
+def learning_rate_share(step: int, decay: Decay | None, now: float) -> float:
+    """The share of the peak learning rate that a step gets; `now` is told as the decay is."""
     warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
-    if decay is None or now_s <= decay.starts_s:
+    if decay is None or now <= decay.starts:
         return warm_up
-    left = (decay.ends_s - now_s) / (decay.ends_s - decay.starts_s)
+    left = (decay.ends - now) / (decay.ends - decay.starts)
     return warm_up * max(FINAL_SHARE, left)
 
 

@@ -34,6 +34,7 @@ MAX_GRADIENT_NORM = 1.0
 AVERAGE_STEPS = 100
 SAVE_EVERY_S = 240
 LOG_EVERY_STEPS = 10
+FINISH_BY_NAME = "finish-by"
 LONGEST_STEP_S = 60  # a longer one slept or was stopped: it does not count as running time
 MALLOC = {  # glibc: keep large buffers instead of asking the kernel for fresh pages each time
     "MALLOC_MMAP_THRESHOLD_": "33554432",
@@ -50,7 +51,8 @@ class Plan:
     preset: str
     finish_at_s: float | None = None  # when its decay must have ended, in seconds since the epoch
     decay_minutes: float = 20.0
-    max_steps: int | None = None
+    max_steps: int | None = None  # of this run, those of the weights it began with not counted
+    decay_steps: int = 0  # the last of max_steps
     threads: int = 1
     start_from: Path | None = None  # a bundle or a checkpoint folder, for a run that has no state yet
     epoch: int = 0  # the packed rows that a new run begins with
@@ -79,7 +81,7 @@ def train(state: State, plan: Plan) -> None:
 
 def ask_to_decay(state: State, run: str, finish_by: str) -> None:
     """Tell a running trainer when it must have finished."""
-    (state.run(run) / "finish-by").write_text(finish_by)
+    (state.run(run) / FINISH_BY_NAME).write_text(finish_by)
 
 
 def publish_average(state: State, run: str, folder: Path) -> None:
@@ -132,9 +134,19 @@ class _Run:
 
     @property
     def is_finished(self) -> bool:
-        if self._plan.max_steps is not None and self._plan.max_steps <= self._progress.step:
+        if self._plan.max_steps is not None and self._plan.max_steps <= self._own_steps:
             return True
-        return self._decay is not None and self._decay.ends_s <= time.time()
+        return self._decay is not None and self._decay.ends <= self._now
+
+    @property
+    def _own_steps(self) -> int:
+        """Without those of the weights that it began with."""
+        return self._progress.step - self._progress.began_at_step
+
+    @property
+    def _now(self) -> float:
+        """As its decay is told: in steps of this run, or by the clock."""
+        return self._own_steps if self._plan.decay_steps else time.time()
 
     def step(self) -> None:
         """One batch through the model, one update of the weights."""
@@ -143,7 +155,7 @@ class _Run:
         ids = self._rows.batch(self._progress)
         loss, balance = self._forward_backward(ids)
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)
-        share = learning_rate_share(self._progress.step - self._progress.began_at_step, self._decay, time.time())
+        share = learning_rate_share(self._own_steps, self._decay, self._now)
         if math.isfinite(loss) and torch.isfinite(norm):
             self._update(share)
         else:
@@ -194,26 +206,32 @@ class _Run:
                 group["lr"] = rate
             optimizer.step()
         self._model.zero_grad()
-        steps = min(AVERAGE_STEPS, self._progress.step - self._progress.began_at_step + 1)
+        steps = min(AVERAGE_STEPS, self._own_steps + 1)
         named = self._model.named_parameters()
         with torch.no_grad():
             for name, parameter in named:
                 self._averaged[name].lerp_(parameter, 1 / steps)
 
     def _begin_decay_when_due(self) -> None:
-        if self._decay is not None:
+        planned = self._planned_decay() if self._decay is None else None
+        if planned is None or self._now < planned.starts:
             return
-        asked = self._folder / "finish-by"
-        ends_s = moment(asked.read_text()) if asked.exists() else self._plan.finish_at_s
+        (self._folder / FINISH_BY_NAME).unlink(missing_ok=True)
+        self.save()
+        self._decay = planned
+        log.info("decay begins at step %d", self._progress.step)
+
+    def _planned_decay(self) -> Decay | None:
+        plan, asked = self._plan, self._folder / FINISH_BY_NAME
+        if plan.decay_steps:
+            assert plan.max_steps is not None
+            return Decay(plan.max_steps - plan.decay_steps, plan.max_steps)
+        ends_s = moment(asked.read_text()) if asked.exists() else plan.finish_at_s
         if ends_s is None:
-            return
-        starts_s = max(time.time(), ends_s - 60 * self._plan.decay_minutes)
-        if starts_s <= time.time():
-            asked.unlink(missing_ok=True)
-            self.save()
-            self._decay = Decay(starts_s, ends_s)
-            left_minutes = (ends_s - starts_s) / 60
-            log.info("decay begins at step %d, ends in %.0f minutes", self._progress.step, left_minutes)
+            return None
+        starts_s = ends_s - 60 * plan.decay_minutes
+        # One that is asked for late begins where the rate still stands at its peak: now.
+        return Decay(min(max(starts_s, time.time()), ends_s - 1), ends_s)
 
     def _write_log(self, share: float) -> None:
         entry = {

@@ -6,11 +6,11 @@ import pytest
 
 from onnx_export.pretrain.schedule import FINAL_SHARE, WARM_UP_STEPS, Decay, learning_rate_share, moment
 
-DECAY = Decay(starts_s=100.0, ends_s=200.0)
+DECAY = Decay(starts=100.0, ends=200.0)
 
 
 @pytest.mark.parametrize(
-    ("step", "decay", "now_s", "share"),
+    ("step", "decay", "now", "share"),
     [
         (0, None, 0.0, 1 / WARM_UP_STEPS),
         (WARM_UP_STEPS, None, 0.0, 1.0),
@@ -20,9 +20,9 @@ DECAY = Decay(starts_s=100.0, ends_s=200.0)
         (500, DECAY, 900.0, FINAL_SHARE),
     ],
 )
-def test_share(step: int, decay: Decay | None, now_s: float, share: float) -> None:
+def test_share(step: int, decay: Decay | None, now: float, share: float) -> None:
     """Warm-up, steady part, fall by the clock."""
-    assert share == learning_rate_share(step, decay, now_s)
+    assert share == learning_rate_share(step, decay, now)
 
 
 @pytest.mark.parametrize(("text", "day"), [("18:00", 3), ("09:00", 4)])

@@ -55,7 +55,7 @@ def test_run_goes_on_from_a_bundle(folder: Path, tmp_path: Path) -> None:
         rows = np.random.default_rng(0).integers(32, 300, (8, length), np.uint16)
         rows.tofile(pack.rows_path(state, 3, length))
     began = bundle(folder, "int8")
-    train.train(state, train.Plan("on", "tiny", max_steps=9, start_from=began, epoch=3, batch_tokens=2048))
+    train.train(state, train.Plan("on", "tiny", max_steps=2, start_from=began, epoch=3, batch_tokens=2048))
     _, _, _, progress = checkpoint.load_training(state.run("on") / "steady")
     assert (progress.step, progress.began_at_step, progress.tokens, progress.epoch) == (9, 7, 9000 + 2 * 2048, 3)
 
