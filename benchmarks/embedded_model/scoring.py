@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 _NAME = re.compile(r"\w*")
 
@@ -34,6 +35,20 @@ def precision_at_coverage(scored: Sequence[tuple[float, bool]], coverage: float)
     """How often the surest suggestions are right, when only this share of them is shown."""
     surest = sorted(scored, key=lambda pair: -pair[0])[: max(1, round(coverage * len(scored)))]
     return sum(right for _, right in surest) / len(surest)
+
+
+def calibration(scored: Sequence[tuple[float, bool]], n_buckets: int) -> list[dict[str, float]]:
+    """Buckets of equal size by the told chance: what was told on average, and how often it was right."""
+    by_chance = sorted(scored)
+    edges = [len(by_chance) * n // n_buckets for n in range(n_buckets + 1)]
+    buckets = [by_chance[low:high] for low, high in pairwise(edges) if low < high]
+    return [
+        {
+            "told": round(sum(chance for chance, _ in bucket) / len(bucket), 3),
+            "right": round(sum(right for _, right in bucket) / len(bucket), 3),
+        }
+        for bucket in buckets
+    ]
 
 
 def _first_name(text: str) -> str:

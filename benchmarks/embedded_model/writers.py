@@ -1,6 +1,6 @@
 """Who fills the holes: the model through the product's engine, and baselines that any editor could have."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,13 @@ import jedi
 import numpy as np
 from cases import Case
 from numpy.typing import NDArray
-from scoring import line_end
+from scoring import line_end, wanted_part
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends.ort import open_backend
 from devstral_ls.engine.engine import Engine, ModelFacts
 from devstral_ls.engine.manifest import verify_bundle
-from devstral_ls.engine.request import GenerationRequest
+from devstral_ls.engine.request import AllowedTexts, GenerationRequest
 from devstral_ls.engine.tokenizer import Tokenizer
 
 MAX_LINE_TOKENS = 48
@@ -27,10 +27,11 @@ NGRAM_ORDERS = range(7, 0, -1)
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A text and how sure its writer is of it."""
+    """A text, how sure its writer is of it (mean log-chance of its tokens), and the log-chance of the whole."""
 
     text: str
     confidence: float = 0.0
+    total_logprob: float = 0.0
 
 
 class Writer(Protocol):
@@ -46,6 +47,10 @@ class ModelWriter:
         self._engine, self._with_context = engine, with_context
 
     def write(self, case: Case, task: str) -> Suggestion:
+        return self.generate(case, task, allowed=None)
+
+    def generate(self, case: Case, task: str, allowed: AllowedTexts | None) -> Suggestion:
+        """What the model writes, or what it writes of the allowed."""
         is_block = task == "block"
         prompt = case.prompt(with_context=self._with_context)
         request = GenerationRequest(
@@ -54,9 +59,10 @@ class ModelWriter:
             key=case.file.path,
             max_tokens=MAX_BLOCK_TOKENS if is_block else MAX_LINE_TOKENS,
             stop=None if is_block else line_end,
+            allowed=allowed,
         )
         best = self._engine.generate_blocking(request, CancelToken()).completions[0]
-        return Suggestion(best.text, best.mean_logprob)
+        return Suggestion(best.text, best.mean_logprob, best.mean_logprob * best.n_tokens)
 
 
 class CopyWriter:
@@ -108,14 +114,58 @@ class NgramWriter:
         return None
 
 
+class Jedi:
+    """What static analysis lists after a dot, with the held-out packages side by side and nothing else installed."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._project = jedi.Project(root, sys_path=[str(root)], smart_sys_path=False)
+
+    def names(self, case: Case) -> list[str]:
+        """Names in jedi's order, of the file as an editor has it: the hole is empty, the rest is there."""
+        lines = case.before.split("\n")
+        script = jedi.Script(case.before + case.after, path=self._root / case.file.path, project=self._project)
+        try:
+            return [found.name for found in script.complete(len(lines), len(lines[-1]))]
+        except Exception:  # noqa: BLE001  jedi fails in many ways on code that it cannot follow
+            return []
+
+
 class JediWriter:
     """The first name that static analysis offers after a dot."""
 
+    def __init__(self, jedi: Jedi) -> None:
+        self._jedi = jedi
+
     def write(self, case: Case, task: str) -> Suggestion:
         assert task == "after dot"
-        lines = case.before.split("\n")
-        names = jedi.Script(case.before + "\n").complete(len(lines), len(lines[-1]))
-        return Suggestion(names[0].name if names else "")
+        names = self._jedi.names(case)
+        return Suggestion(names[0] if names else "")
+
+
+class RankedNamesWriter:
+    """The model's choice among the names that static analysis offers; its own where there are none."""
+
+    def __init__(self, model: ModelWriter, jedi: Jedi) -> None:
+        self._model, self._jedi = model, jedi
+        self.n_listed = 0  # how often the author's name was among those offered
+
+    def write(self, case: Case, task: str) -> Suggestion:
+        assert task == "after dot"
+        names = self._jedi.names(case)
+        self.n_listed += wanted_part(task, case.expected) in names
+        return self._model.generate(case, task, one_of(names) if names else None)
+
+
+def one_of(names: Sequence[str]) -> AllowedTexts:
+    """One of the names must come first, then anything may."""
+
+    def rest(text: str) -> list[str] | None:
+        if wanted_part("after dot", text) in names:
+            return None
+        return [name[len(text) :] for name in names if name.startswith(text)] or None
+
+    return rest
 
 
 @contextmanager
