@@ -67,6 +67,10 @@ def train_model(state: State, arguments: argparse.Namespace) -> None:
         epoch=arguments.epoch,
         peak_rate=arguments.peak_rate,
         batch_tokens=arguments.batch_tokens,
+        micro_tokens=arguments.micro_tokens,
+        device=arguments.device,
+        is_half=arguments.half,
+        save_every_s=arguments.save_every_s,
     )
     train.train(state, plan)
 
@@ -145,19 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     packing = stage("pack", pack_rows)
     packing.add_argument("--epoch", type=int, default=0, help="seed and number of the rows")
     packing.add_argument("--million-tokens", type=int, default=16)
-    training = stage("train", train_model)
-    training.add_argument("--preset", default="S", help="tiny, XS, S, A or M1")
-    training.add_argument("--run", help="name of the run (the preset's)")
-    ending = training.add_mutually_exclusive_group()
-    ending.add_argument("--finish-by", metavar="HH:MM", help="when the decay must have ended")
-    ending.add_argument("--minutes", type=float, help="how long this call may take, decay included")
-    training.add_argument("--decay-minutes", type=float, default=20.0)
-    training.add_argument("--max-steps", type=int)
-    training.add_argument("--threads", type=int, default=1)
-    training.add_argument("--from", dest="start_from", type=Path, metavar="FOLDER", help="a bundle or a checkpoint")
-    training.add_argument("--epoch", type=int, default=0, help="the packed rows that a new run begins with")
-    training.add_argument("--peak-rate", type=float, help="(the preset's)")
-    training.add_argument("--batch-tokens", type=int, help="(by the age of the run)")
+    _add_training_arguments(stage("train", train_model))
     decaying = stage("decay", decay_run)
     decaying.add_argument("--run", default="S")
     decaying.add_argument("--finish-by", metavar="HH:MM", required=True)
@@ -183,6 +175,25 @@ def _parser() -> argparse.ArgumentParser:
     plotting.add_argument("out", type=Path)
     plotting.add_argument("--run", default="S")
     return parser
+
+
+def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--preset", default="S", help="tiny, XS, S, A or M1")
+    parser.add_argument("--run", help="name of the run (the preset's)")
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument("--finish-by", metavar="HH:MM", help="when the decay must have ended")
+    ending.add_argument("--minutes", type=float, help="how long this call may take, decay included")
+    parser.add_argument("--decay-minutes", type=float, default=20.0)
+    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--from", dest="start_from", type=Path, metavar="FOLDER", help="a bundle or a checkpoint")
+    parser.add_argument("--epoch", type=int, default=0, help="the packed rows that a new run begins with")
+    parser.add_argument("--peak-rate", type=float, help="(the preset's)")
+    parser.add_argument("--batch-tokens", type=int, help="(by the age of the run)")
+    parser.add_argument("--micro-tokens", type=int, help="what goes through the model at once (the batch)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--half", action="store_true", help="products in bfloat16: for GPUs")
+    parser.add_argument("--save-every-s", type=int, default=240)
 
 
 if __name__ == "__main__":

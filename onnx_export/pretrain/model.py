@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CROSS_ENTROPY_CHUNK_TOKENS = 512  # logits of one chunk stay in the processor's cache
+CROSS_ENTROPY_CHUNK_TOKENS = {"cpu": 512, "cuda": 16_384}  # logits of one chunk stay in cache; a GPU wants few kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class Config:
 PRESETS = {
     "tiny": Config(64, 2, 2, 1, 64, head_dim=32),
     "XS": Config(128, 4, 4, 2, 256, head_dim=32),
+    # XS's twin without experts: as many weights a token, so equal work a token.
+    "XS-dense": Config(128, 4, 4, 2, 512, head_dim=32, n_experts=1, n_experts_per_token=1),
     "S": Config(192, 6, 3, 1, 256),
     "A": Config(256, 8, 4, 2, 256),
     "M1": Config(384, 10, 6, 2, 384),
@@ -101,18 +103,28 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Routing]:
         flat = x.view(-1, x.shape[-1])  # [N, D]
-        scores = flat @ self.router.T
+        with torch.autocast(x.device.type, enabled=False):  # a router that errs picks other experts
+            scores = flat.float() @ self.router.T
         chances = scores.softmax(-1)  # [N, E]
         weights, chosen = chances.topk(self._top_k, dim=-1)
         weights = weights / weights.sum(-1, keepdim=True)
         counts = torch.bincount(chosen.flatten(), minlength=self._n_experts)
         order = chosen.flatten().argsort(stable=True)
         token = order // self._top_k
-        y = self._sorted(flat[token], counts) * weights.flatten()[order].unsqueeze(1)
-        out = torch.zeros_like(flat).index_add_(0, token, y)
+        is_half = torch.is_autocast_enabled(x.device.type)
+        multiply = self._grouped if is_half else self._one_by_one
+        y = multiply(flat[token], counts) * weights.flatten()[order].unsqueeze(1)
+        out = torch.zeros_like(flat).index_add_(0, token, y.to(flat.dtype))
         return out.view_as(x), _routing(scores, chances, counts)
 
-    def _sorted(self, x: Tensor, counts: Tensor) -> Tensor:
+    def _grouped(self, x: Tensor, counts: Tensor) -> Tensor:
+        """All experts in two products, in half precision; the counts never leave the device."""
+        ends = counts.cumsum(0).to(torch.int32)
+        gate_up, down = (w.mT.to(torch.bfloat16) for w in (self.gate_up.flatten(1, 2), self.down))
+        gate, up = functional.grouped_mm(x.to(torch.bfloat16), gate_up, offs=ends).chunk(2, dim=-1)
+        return functional.grouped_mm(functional.silu(gate) * up, down, offs=ends)
+
+    def _one_by_one(self, x: Tensor, counts: Tensor) -> Tensor:
         """Each expert on its run of the sorted rows."""
         parts = torch.split(x, counts.tolist())
         return torch.cat([_swiglu(part, self.gate_up[expert], self.down[expert]) for expert, part in enumerate(parts)])
@@ -193,11 +205,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         n_tokens = hidden.shape[0]
         d_hidden, d_embedding = torch.empty_like(hidden), torch.zeros_like(embedding)
         total = hidden.new_zeros(())
-        for start in range(0, n_tokens, CROSS_ENTROPY_CHUNK_TOKENS):
-            here = slice(start, start + CROSS_ENTROPY_CHUNK_TOKENS)
+        chunk = CROSS_ENTROPY_CHUNK_TOKENS[hidden.device.type]
+        for start in range(0, n_tokens, chunk):
+            here = slice(start, start + chunk)
             target = targets[here].unsqueeze(1)
             logits = hidden[here] @ embedding.T  # [chunk, V]
-            log_chances = logits.log_softmax(-1)
+            log_chances = logits.log_softmax(-1, dtype=hidden.dtype)  # products may come in half precision
             total -= log_chances.gather(1, target).sum()
             slope = log_chances.exp_().scatter_add_(1, target, hidden.new_full(target.shape, -1.0))
             d_hidden[here] = slope @ embedding

@@ -25,14 +25,13 @@ from onnx_export.pretrain.state import State
 
 log = logging.getLogger(__name__)
 
-PEAK_LEARNING_RATE = {"tiny": 1e-2, "XS": 1e-2, "S": 5e-3, "A": 4e-3, "M1": 2.5e-3}
+PEAK_LEARNING_RATE = {"tiny": 1e-2, "XS": 1e-2, "XS-dense": 1e-2, "S": 5e-3, "A": 4e-3, "M1": 2.5e-3}
 # Young models gain more from many steps than from sure ones: (tokens a batch, from so many seen).
 BATCH_TOKENS = ((8192, 3_000_000), (4096, 300_000), (2048, 0))
 LONG_ROWS_EVERY_STEPS = 4
 BALANCE_WEIGHT, Z_WEIGHT = 0.01, 0.001
 MAX_GRADIENT_NORM = 1.0
 AVERAGE_STEPS = 100
-SAVE_EVERY_S = 240
 LOG_EVERY_STEPS = 10
 FINISH_BY_NAME = "finish-by"
 LONGEST_STEP_S = 60  # a longer one slept or was stopped: it does not count as running time
@@ -58,6 +57,10 @@ class Plan:
     epoch: int = 0  # the packed rows that a new run begins with
     peak_rate: float | None = None  # None: the preset's; weights that were decayed want less
     batch_tokens: int | None = None  # None: by age
+    micro_tokens: int | None = None  # what goes through the model at once; None: the batch
+    device: str = "cpu"
+    is_half: bool = False  # products in bfloat16: for GPUs; on processors without it, it only rehearses
+    save_every_s: int = 240
 
 
 def restart_with_malloc_settings() -> None:
@@ -124,10 +127,12 @@ class _Run:
         loaded = checkpoint.load_training(state.run(plan.run) / "steady")
         if loaded is None:
             model, progress = _beginning(plan)
+            model = model.to(plan.device)
             averaged = {name: p.detach().clone() for name, p in model.named_parameters()}
             return cls(state, plan, model, averaged, progress)
         model, averaged, momenta, progress = loaded
-        run = cls(state, plan, model, averaged, progress)
+        averaged = {name: tensor.to(plan.device) for name, tensor in averaged.items()}
+        run = cls(state, plan, model.to(plan.device), averaged, progress)
         _load_momenta(run._optimizers, momenta)
         log.info("resumed at step %d, %.2f M tokens", progress.step, progress.tokens / 1e6)
         return run
@@ -167,7 +172,7 @@ class _Run:
         self._meter.add(loss, balance, ids.numel(), took_s, time.process_time() - started_cpu_s)
         if self._progress.step % LOG_EVERY_STEPS == 0:
             self._write_log(share)
-        if self._decay is None and SAVE_EVERY_S < time.monotonic() - self._saved_at_s:
+        if self._decay is None and self._plan.save_every_s < time.monotonic() - self._saved_at_s:
             self.save()
 
     def save(self) -> None:
@@ -187,17 +192,26 @@ class _Run:
         log.info("finished: %s", folder)
 
     def _forward_backward(self, ids: Tensor) -> tuple[float, float]:
+        """Gradients of the batch's mean loss, a part of its rows at a time."""
+        rows_at_once = max(1, (self._plan.micro_tokens or ids.numel()) // ids.shape[1])
+        losses = [self._part(part, len(part) / len(ids)) for part in torch.split(ids, rows_at_once)]
+        loss, balance = (torch.stack(each).sum().item() for each in zip(*losses, strict=True))
+        return loss, balance
+
+    def _part(self, ids: Tensor, share: float) -> tuple[Tensor, Tensor]:
+        ids = ids.to(self._plan.device, non_blocking=True)
         inputs, targets = ids[:, :-1], ids[:, 1:].reshape(-1)
-        hidden, routings = self._model.hidden(inputs)
-        learnt = targets != _PAD
-        flat = hidden.reshape(-1, hidden.shape[-1])
-        if not learnt.all():
-            flat, targets = flat[learnt], targets[learnt]
-        loss = cross_entropy(flat, self._model.embedding, targets)
+        with torch.autocast(ids.device.type, torch.bfloat16, enabled=self._plan.is_half):
+            hidden, routings = self._model.hidden(inputs)
+            learnt = targets != _PAD
+            flat = hidden.reshape(-1, hidden.shape[-1])
+            if not learnt.all():
+                flat, targets = flat[learnt], targets[learnt]
+            loss = cross_entropy(flat, self._model.embedding, targets)
         balance = torch.stack([routing.balance_loss for routing in routings])
         z = torch.stack([routing.z_loss for routing in routings])
-        (loss + BALANCE_WEIGHT * balance.sum() + Z_WEIGHT * z.sum()).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        return loss.item(), balance.mean().item()
+        (share * (loss + BALANCE_WEIGHT * balance.sum() + Z_WEIGHT * z.sum())).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return share * loss.detach(), share * balance.detach().mean()
 
     def _update(self, share: float) -> None:
         rate = share * (self._plan.peak_rate or PEAK_LEARNING_RATE[self._plan.preset])
@@ -321,7 +335,7 @@ def _load_momenta(optimizers: list[torch.optim.Optimizer], momenta: Tensors) -> 
         o, p, name = key.split(".")
         optimizer = optimizers[int(o)]
         parameter = _parameters(optimizer)[int(p)]
-        optimizer.state[parameter][name] = tensor
+        optimizer.state[parameter][name] = tensor.to(parameter.device)
 
 
 def _moments(
