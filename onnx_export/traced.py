@@ -60,7 +60,8 @@ def load(folder: Path) -> torch.nn.Module:
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             raise TensorDamaged(f"{name} holds NaN or infinity; fetch the checkpoint again")
-    return model.eval()
+    loaded: torch.nn.Module = model.eval()
+    return loaded
 
 
 def reference_logits(model: torch.nn.Module, tokens: NDArray[np.int64]) -> Floats:
