@@ -2,7 +2,6 @@
 
 import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -97,7 +96,7 @@ def _print_json(place: Place, outcome: "Outcome") -> None:
     answer = {
         "suggestions": [_suggestion_json(place, each) for each in outcome.suggestions],
         "silence": outcome.silence,
-        "metrics": asdict(outcome.metrics) if outcome.metrics else None,
+        "metrics": outcome.metrics.record() if outcome.metrics else None,
     }
     print(json.dumps(answer, ensure_ascii=False, indent=2))
 

@@ -19,7 +19,7 @@ from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Mixer, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
 from devstral_ls.engine.prompts import InfillPrompts
-from devstral_ls.engine.request import Completion, FinishReason, Generation, GenerationRequest, Metrics
+from devstral_ls.engine.request import CacheKind, Completion, FinishReason, Generation, GenerationRequest, Metrics
 from devstral_ls.engine.sampling import CostOf, Sampler, free
 from devstral_ls.engine.speculation import Drafter, Speculation
 from devstral_ls.engine.stream import Pace, Row, Stream
@@ -97,6 +97,7 @@ class Decoding:
         self._branches: list[Branch] = []
         self._start = Start(np.empty(0, np.int64))
         self._n_reused = self._n_prefilled = self._n_drafted = self._n_accepted = 0
+        self._cache = CacheKind.UNUSED
         self._mixer: Mixer | None = None
         self._ended: FinishReason | None = None
 
@@ -126,6 +127,7 @@ class Decoding:
         first = self._candidate()
         if first.finish is not None:
             self._n_reused = len(start.tokens) + start.n_covered
+            self._cache = CacheKind.ADOPTED
             return
         tokens = np.concatenate([start.tokens, np.array(first.tokens, np.int64)])
         with self._opened(tokens) as stream:
@@ -177,6 +179,7 @@ class Decoding:
     def _opened(self, tokens: Tokens) -> Iterator[Stream]:
         model = self._model
         slot = model.caches.lease(tokens)
+        self._cache = CacheKind.ADOPTED if self._start.said else slot.origin
         self._n_reused = min(slot.n_tokens, len(tokens) - 1)
         self._n_prefilled = len(tokens) - self._n_reused
         drafter = self._prepared(tokens) if self._request.max_tokens else None
@@ -309,27 +312,26 @@ class Decoding:
             finish=finish,
             n_drafted_tokens=self._n_drafted,
             n_accepted_tokens=self._n_accepted,
-            is_adopted=bool(self._start.said),
+            cache=self._cache,
         )
 
 
-def unbegun(request: GenerationRequest, clock: Clock, number: int, reason: FinishReason) -> Generation:
-    """The answer to a request that never reached the model."""
+def unanswered(request: GenerationRequest, clock: Clock, number: int, reason: FinishReason) -> Metrics:
+    """Of a request that never reached the model, or failed there."""
     clock.end()
-    metrics = Metrics(
+    return Metrics(
         n_prompt_tokens=0,
         n_reused_tokens=0,
         n_prefilled_tokens=0,
         n_generated_tokens=0,
-        queue_ms=clock.total_ms,
-        prefill_ms=0.0,
-        first_token_ms=clock.total_ms,
+        queue_ms=clock.queue_ms,
+        prefill_ms=clock.prefill_ms,
+        first_token_ms=clock.first_token_ms,
         total_ms=clock.total_ms,
         request_number=number,
         priority=request.priority,
         finish=reason,
     )
-    return Generation((), metrics)
 
 
 def _unlike(completions: list[Completion]) -> Iterator[Completion]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devstral_ls.engine.backends import Backend, KVCache
+from devstral_ls.engine.request import CacheKind
 
 # A cache is taken over when the prompt keeps at least this share of what it holds; else it stays parked.
 KEPT_SHARE = 0.5
@@ -24,6 +25,7 @@ class Slot:
     tokens: NDArray[np.int64]  # [capacity]
     n_tokens: int = 0
     is_leased: bool = False
+    origin: CacheKind = CacheKind.COLD  # of what the running lease found here
     used_at: int = field(default_factory=lambda: next(_CLOCK))
 
     def n_shared(self, tokens: NDArray[np.int64]) -> int:
@@ -64,8 +66,12 @@ class PrefixCache:
     def lease(self, tokens: NDArray[np.int64]) -> Slot:
         """The slot to compute these tokens in, rewound to what it shares with them; give it back with `release`."""
         nearest = max(self._slots, key=lambda slot: slot.n_shared(tokens), default=None)
-        slot = nearest if nearest is not None and self._continues(nearest, tokens) else self._fresh(nearest, tokens)
+        if nearest is not None and self._continues(nearest, tokens):
+            slot, origin = nearest, CacheKind.WARM
+        else:
+            slot, origin = self._fresh(nearest, tokens), CacheKind.COPIED
         slot.rewind(slot.n_shared(tokens))
+        slot.origin = origin if slot.n_tokens else CacheKind.COLD
         slot.is_leased = True
         return slot
 

@@ -1,7 +1,7 @@
 """What callers ask of the engine and what they get back: text, never token ids."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 
 
@@ -25,6 +25,17 @@ class FinishReason(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     REPEATED = "repeated"
+    FAILED = "failed"  # raised an error instead of answering
+
+
+class CacheKind(StrEnum):
+    """Where the beginning of a prompt came from."""
+
+    UNUSED = "unused"  # the model was not asked
+    COLD = "cold"  # computed from nothing
+    COPIED = "copied"  # copied from the cache of another text with the same beginning
+    WARM = "warm"  # stood in the cache of the same text
+    ADOPTED = "adopted"  # the user typed what an older request had generated already
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """Where the time of one request went."""
+    """Where the time of one request went; counts and times, never text."""
 
     n_prompt_tokens: int
     n_reused_tokens: int
@@ -112,13 +123,21 @@ class Metrics:
     finish: FinishReason = FinishReason.END
     n_drafted_tokens: int = 0
     n_accepted_tokens: int = 0
-    is_adopted: bool = False  # continued what a superseded request had generated already
+    cache: CacheKind = CacheKind.UNUSED
+
+    @property
+    def is_adopted(self) -> bool:
+        return self.cache is CacheKind.ADOPTED
 
     @property
     def tokens_per_s(self) -> float:
         """Speed of decoding, the first token left out."""
         decode_ms = self.total_ms - self.first_token_ms
         return 1e3 * (self.n_generated_tokens - 1) / decode_ms if 1 < self.n_generated_tokens and 0 < decode_ms else 0.0
+
+    def record(self) -> dict[str, object]:
+        """For JSON: all of it, and the speed."""
+        return {**asdict(self), "tokens_per_s": self.tokens_per_s}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.clock import Clock
-from devstral_ls.engine.decode import Decoding, Model, Steps, unbegun
+from devstral_ls.engine.decode import Decoding, Model, Steps, unanswered
 from devstral_ls.engine.request import FinishReason, Generation, GenerationRequest, Metrics, Priority
 from devstral_ls.errors import BackendError, DevstralError, EngineClosed
 
@@ -104,11 +104,15 @@ class Scheduler:
             self._queue.remove(job)
             heapq.heapify(self._queue)
             self._look()
-        self._answer(job, unbegun(job.request, job.clock, job.number, reason))
+        self._answer(job, Generation((), unanswered(job.request, job.clock, job.number, reason)))
 
     def _answer(self, job: Job, generation: Generation) -> None:
         self._finished(generation.metrics)
         job.future.set_result(generation)
+
+    def _fail(self, job: Job, error: DevstralError) -> None:
+        self._finished(unanswered(job.request, job.clock, job.number, FinishReason.FAILED))
+        job.future.set_exception(error)
 
     def _work(self) -> None:
         model: Model | None = None
@@ -117,10 +121,10 @@ class Scheduler:
                 model = model or self._load()
                 self._run(job, model)
             except DevstralError as error:
-                job.future.set_exception(error)
+                self._fail(job, error)
             except Exception as error:  # the worker must outlive every request
                 _LOGGER.exception("request %d failed", job.number)
-                job.future.set_exception(BackendError(f"the engine failed ({type(error).__name__}); see the log"))
+                self._fail(job, BackendError(f"the engine failed ({type(error).__name__}); see the log"))
         if model is not None:
             model.backend.close()
 

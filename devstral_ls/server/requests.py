@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from lsprotocol import types
@@ -101,7 +100,7 @@ async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams
 async def metrics(snapshot: Snapshot, _params: object, _cancel: CancelToken) -> dict[str, object]:
     """Ours: where the time of the last generations went, newest last; counts and milliseconds, no text."""
     engine = await asyncio.shield(snapshot.engine)
-    return {"recent": [asdict(each) for each in engine.recent()]}
+    return {"recent": [each.record() for each in engine.recent()]}
 
 
 def shown(session: Session, params: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The engine at its face: what is asked, what is said, what is reused."""
 
 import asyncio
+import json
 from math import inf
 from typing import NoReturn
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends.scripted import ScriptedBackend, engine_on, noise
-from devstral_ls.engine.engine import Engine, ModelFacts
+from devstral_ls.engine.engine import RECENT_LIMIT, Engine, ModelFacts
 from devstral_ls.engine.request import CostRule, FinishReason, Priority, Sampling
 from devstral_ls.engine.tokenizer import byte_tokenizer
 from devstral_ls.errors import BundleDamaged, EngineClosed
@@ -203,6 +204,25 @@ def test_recent_requests_are_remembered(open_engine: OpenEngine) -> None:
     engine, _ = open_engine({"x": "y"})
     say(engine, ask("x", priority=Priority.HOVER))
     assert [Priority.HOVER] == [metrics.priority for metrics in engine.recent()]
+
+
+def test_records_say_where_the_prompt_came_from(open_engine: OpenEngine) -> None:
+    """Computed, kept, copied from another text, generated before: each request says which."""
+    engine, _ = open_engine({"#": "abc"})
+    head = "x = 1\n" * 40
+    for typed, key in (("one #", "a"), ("one #a", "a"), ("one #z" * 100, "a"), ("two #", "b")):
+        say(engine, ask(head + typed, key=key))
+    assert ["cold", "adopted", "warm", "copied"] == [metrics.cache for metrics in engine.recent()]
+
+
+def test_records_are_plain_and_bounded(open_engine: OpenEngine) -> None:
+    """The ring keeps the newest requests only, and each is ready for JSON with its number and its speed."""
+    engine, _ = open_engine({"#": "abcdef"})
+    for n in range(RECENT_LIMIT + 3):
+        say(engine, ask(f"{n}#", max_tokens=2))
+    records = [json.loads(json.dumps(metrics.record())) for metrics in engine.recent()]
+    assert list(range(3, RECENT_LIMIT + 3)) == [record["request_number"] for record in records]
+    assert {("length", 2, True)} == {(r["finish"], r["n_generated_tokens"], 0 < r["tokens_per_s"]) for r in records}
 
 
 edits = st.lists(
