@@ -68,7 +68,8 @@ def _mixed(mixing: Mixing, ids: Tokens, logits: Logits) -> Iterator[Logits]:
     for place, row in enumerate(logits, start=first):
         if place % INDEX_STEP_TOKENS == 0:
             mixer = Mixer(mixing, [MatchIndex(ids[:place].copy())])
-        yield mixer.mixed(row, ids[:place])
+        mixed = mixer.mixed(row, ids[:place])
+        yield row if mixed is None else mixed.copy()
 
 
 def _mixing(manifest: Manifest, tokenizer: Tokenizer) -> Mixing:

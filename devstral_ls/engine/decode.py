@@ -245,8 +245,9 @@ class Decoding:
         wants_branches = 1 < self._request.n_best and len(self._candidates) == 1
         while True:
             words = row[: self._model.n_words]
-            mixed = words if self._mixer is None else self._mixer.mixed(words, stream.context)
-            chosen = self._chosen(mixed, candidate, sampler)
+            chances = None if self._mixer is None else self._mixer.mixed(words, stream.context)
+            mixed, total = (words, None) if chances is None else (chances, 0.0)
+            chosen = self._chosen(mixed, candidate, sampler, total)
             if chosen is None:
                 candidate.finish = FinishReason.STOPPED
                 return
@@ -260,14 +261,16 @@ class Decoding:
             yield
             row = stream.advance(token)
 
-    def _chosen(self, logits: NDArray[np.float32], candidate: Candidate, sampler: Sampler) -> tuple[int, float] | None:
+    def _chosen(
+        self, logits: NDArray[np.float32], candidate: Candidate, sampler: Sampler, total: float | None
+    ) -> tuple[int, float] | None:
         """The next token, which has to spell what is owed, or None where none may come."""
         owed = candidate.owed
         allowed = self._model.tokenizer.table.leading_to([owed]) if owed else None
         if allowed is not None and not len(allowed):
             return None
         if self._request.cost is None:
-            return sampler.choose(logits, allowed)
+            return sampler.choose(logits, allowed, total=total)
         return sampler.choose_weighed(logits, self._cost_of(candidate), allowed)
 
     def _cost_of(self, candidate: Candidate) -> CostOf:

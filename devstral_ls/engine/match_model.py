@@ -4,8 +4,8 @@ One structure serves two ends: its continuations are drafts for speculation, and
 can be mixed with what the network says.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 # Longer matches are not told apart.
 MAX_MATCH_TOKENS = 64
+# More new tokens than this are sorted with all others rather than one by one.
+MAX_INSERTED_TOKENS = 256
 # Stands between texts that share an index; matches nothing.
 SEPARATOR = -1
 # The text behind the last index that may go unsearched before a new index is made.
@@ -37,45 +39,68 @@ class MatchIndex:
     The longest match of a context is then one narrowing search from its last token to its first.
     """
 
-    __slots__ = ("_places", "_starts", "tokens")
+    __slots__ = ("_places", "_words", "tokens")
 
-    def __init__(self, tokens: NDArray[np.int64]) -> None:
+    def __init__(self, tokens: NDArray[np.int64], places: list[int] | None = None) -> None:
         self.tokens = tokens
+        # Plain lists: the search looks at single numbers, and does so at every step.
+        self._words: list[int] = tokens.tolist()
         # A place needs a token behind it to be of use, so the end of the text is none.
-        self._places = _sorted_places(tokens)
-        last = tokens[self._places - 1]
-        top = int(last.max(initial=-1)) + 1
-        self._starts = np.searchsorted(last, np.arange(top + 1)).tolist()  # where each last token begins
+        self._places: list[int] = _sorted_places(tokens).tolist() if places is None else places
 
     def longest(self, context: Sequence[int] | NDArray[np.int64], *, least: int = 1) -> Match | None:
         """The longest match of the context's end that is at least `least` tokens long."""
-        depth, low, high = 0, 0, len(self._places)
-        for token in reversed(context[-MAX_MATCH_TOKENS:]):
-            narrower = self._narrow(int(token), depth, low, high)
-            if narrower is None:
-                break
-            low, high = narrower
-            depth += 1
-        return Match(depth, self._places[low:high]) if least <= depth else None
+        found = list(self._ranges(context))
+        return Match(len(found), np.array(self._places[slice(*found[-1])])) if max(1, least) <= len(found) else None
 
-    def _narrow(self, token: int, depth: int, low: int, high: int) -> tuple[int, int] | None:
+    def matches(self, context: NDArray[np.int64], lengths: Sequence[int]) -> Iterator[Match]:
+        """The matches of the context's last tokens, so many each time, from one search; none of what has none."""
+        found = list(self._ranges(context[-max(lengths, default=1) :]))
+        for length in lengths:
+            if length <= len(found):
+                yield Match(length, np.array(self._places[slice(*found[length - 1])]))
+
+    def grown(self, tokens: NDArray[np.int64]) -> "MatchIndex":
+        """The index of another text, made from this one as far as both begin alike.
+
+        The order of places depends on what stands before them only, so those of the common beginning keep theirs.
+        """
+        shared = _n_shared(self.tokens, tokens)
+        if len(tokens) - shared > MAX_INSERTED_TOKENS:
+            return MatchIndex(tokens)
+        last = max(0, min(shared, len(self.tokens) - 1, len(tokens) - 1))
+        index = MatchIndex(tokens, [place for place in self._places if place <= last])
+        for place in range(last + 1, len(tokens)):
+            index._insert(place)
+        return index
+
+    def _insert(self, place: int) -> None:
+        insort(self._places, place, key=self._words_before)
+
+    def _words_before(self, place: int) -> list[int]:
+        """Backwards, as places are sorted."""
+        start = place - 1 - MAX_MATCH_TOKENS
+        return self._words[place - 1 : start if 0 <= start else None : -1]
+
+    def _ranges(self, context: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+        """Of the sorted places those that match 1, 2, 3 … of the context's last tokens, while there are any."""
+        low, high = 0, len(self._places)
+        tail = context[-MAX_MATCH_TOKENS:]
+        for depth, token in enumerate(reversed(tail.tolist() if isinstance(tail, np.ndarray) else tail)):
+            low, high = self._narrow(token, depth, low, high)
+            if low == high:
+                return
+            yield low, high
+
+    def _narrow(self, token: int, depth: int, low: int, high: int) -> tuple[int, int]:
         """The part of [low, high) where this token stands `depth` tokens before the place's last one."""
-        if not depth:
-            known = 0 <= token < len(self._starts) - 1
-            low, high = (self._starts[token], self._starts[token + 1]) if known else (0, 0)
-        elif high - low == 1:
-            high -= self._before(self._places[low], depth) != token
-        else:
-            key = lambda place: self._before(place, depth)  # noqa: E731 - one argument of two calls
-            low, high = (
-                bisect_left(self._places, token, low, high, key=key),
-                bisect_right(self._places, token, low, high, key=key),
-            )
-        return (low, high) if low < high else None
-
-    def _before(self, place: int, depth: int) -> int:
-        at = place - 1 - depth
-        return int(self.tokens[at]) if 0 <= at else _BEFORE_THE_START
+        words, places = self._words, self._places
+        if high - low == 1:
+            at = places[low] - 1 - depth
+            return (low, high) if 0 <= at and words[at] == token else (low, low)
+        key = lambda place: words[place - 1 - depth] if depth < place else _BEFORE_THE_START  # noqa: E731 - of two calls
+        low = bisect_left(places, token, low, high, key=key)
+        return low, bisect_right(places, token, low, high, key=key)
 
 
 class PromptIndexes:
@@ -113,13 +138,19 @@ class PromptIndexes:
 
     def _made(self, tokens: NDArray[np.int64]) -> MatchIndex:
         if not np.array_equal(self._index.tokens, tokens):
-            self._index = MatchIndex(tokens.copy())
+            self._index = self._index.grown(tokens.copy())
         return self._index
 
 
 def _indexed_part(prompt: NDArray[np.int64]) -> NDArray[np.int64]:
     surplus = max(0, len(prompt) - MAX_INDEXED_TOKENS)
     return prompt[-(-surplus // INDEX_STEP_TOKENS) * INDEX_STEP_TOKENS :]
+
+
+def _n_shared(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:
+    n = min(len(left), len(right))
+    differs = left[:n] != right[:n]
+    return int(differs.argmax()) if differs.any() else n
 
 
 def joined(texts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

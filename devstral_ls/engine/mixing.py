@@ -11,16 +11,19 @@ where e is the network's chance that the completion ends here: texts at hand kno
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devstral_ls.engine.match_model import MatchIndex
+from devstral_ls.engine.sampling import log_total
 
 # How strong a match of so many tokens is, shortest first; empty: the network speaks alone.
 Ladder = Sequence[tuple[int, float]]
 
 Logits = NDArray[np.float32]  # [vocab]
+Rungs = list[tuple[float, NDArray[np.int64]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +38,55 @@ class Mixing:
 class Mixer:
     """Mixes for one request, whose texts are in the indexes."""
 
-    __slots__ = ("_indexes", "_mixing")
+    __slots__ = ("_indexes", "_lengths", "_mixed", "_mixing", "_shares")
 
     def __init__(self, mixing: Mixing, indexes: Sequence[MatchIndex]) -> None:
         self._mixing = mixing
         self._indexes = indexes
+        self._lengths = [length for length, _ in mixing.ladder]
+        self._mixed = np.empty(0, np.float32)  # both [vocab], used at every step
+        self._shares = np.zeros(0)
 
-    def mixed(self, logits: Logits, context: NDArray[np.int64]) -> Logits:
-        """Log-chances of the token behind this context; the logits themselves when nothing like it stood before."""
-        chances: NDArray[np.float32] | None = None
-        for length, weight in self._mixing.ladder:
-            tokens = self._followers(context, length)
-            if tokens is None:
-                break
-            if not len(tokens):
-                continue
-            if chances is None:
-                chances = _softmax(logits)
-            self._mix(chances, tokens, weight)
-        return logits if chances is None else np.log(chances, out=chances)
+    def mixed(self, logits: Logits, context: NDArray[np.int64]) -> Logits | None:
+        """Log-chances of the token behind this context, until the next call; None when nothing like it stood before.
 
-    def _mix(self, chances: NDArray[np.float32], tokens: NDArray[np.int64], weight: float) -> None:
-        end_tokens = self._mixing.end_tokens
-        ends = chances[end_tokens].copy()
-        chances *= np.float32(1 - weight)
-        np.add.at(chances, tokens, np.float32(weight * (1 - float(ends.sum())) / len(tokens)))
-        chances[end_tokens] = ends
-
-    def _followers(self, context: NDArray[np.int64], length: int) -> NDArray[np.int64] | None:
-        """What stood behind the last `length` tokens; None when they never stood there."""
-        if len(context) < length:
+        What every token loses is taken from all at once; what some win is added to these alone.
+        """
+        rungs = self._rungs(context)
+        if not rungs:
             return None
-        found = [(index, index.longest(context[-length:], least=length)) for index in self._indexes]
-        matched = [index.tokens[match.places] for index, match in found if match is not None]
-        if not matched:
-            return None
-        tokens = np.concatenate(matched)
-        known = tokens[tokens >= 0]  # separators are negative
+        if len(self._mixed) != len(logits):
+            self._mixed, self._shares = np.empty(len(logits), np.float32), np.zeros(len(logits))
+        mixed, end_tokens = self._mixed, self._mixing.end_tokens
+        total = log_total(logits, mixed)
+        ends = logits[end_tokens] - total
+        kept = prod(1 - weight for weight, _ in rungs)
+        np.add(logits, np.float32(log(kept) - total), out=mixed)
+        self._add(rungs, 1 - float(np.exp(ends).sum()))
+        mixed[end_tokens] = ends
+        return mixed
+
+    def _add(self, rungs: Rungs, goes_on: float) -> None:
+        """Give the followers their shares; a longer match leaves a shorter one what its own weight leaves."""
+        left = goes_on
+        for weight, tokens in reversed(rungs):
+            np.add.at(self._shares, tokens, left * weight / len(tokens))
+            left *= 1 - weight
+        voted = np.concatenate([tokens for _, tokens in rungs])
+        self._mixed[voted] = np.log(np.exp(self._mixed[voted]) + self._shares[voted])
+        self._shares[voted] = 0.0
+
+    def _rungs(self, context: NDArray[np.int64]) -> Rungs:
+        """The ladder's weights with what stood behind as many tokens, shortest first."""
+        followers: dict[int, list[NDArray[np.int64]]] = {}
+        for index in self._indexes:
+            for match in index.matches(context, self._lengths):
+                followers.setdefault(match.length, []).append(index.tokens[match.places])
+        ladder = [(weight, followers[length]) for length, weight in self._mixing.ladder if length in followers]
+        return [(weight, tokens) for weight, found in ladder if len(tokens := self._text(found))]
+
+    def _text(self, found: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Neither markers nor separators, which are negative."""
+        tokens = found[0] if len(found) == 1 else np.concatenate(found)
+        known = tokens[tokens >= 0]
         return known[self._mixing.is_text[known]]
-
-
-def _softmax(logits: Logits) -> NDArray[np.float32]:
-    """Chances, none of them zero: their logarithm is wanted."""
-    chances: NDArray[np.float32] = np.exp(logits - logits.max())
-    chances /= chances.sum()
-    np.maximum(chances, np.finfo(np.float32).tiny, out=chances)
-    return chances

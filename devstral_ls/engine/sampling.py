@@ -20,6 +20,10 @@ def free(_token: int) -> float:
     return 0.0
 
 
+# Exponentials of logits up to here, summed over any vocabulary, are far from the ends of float32.
+SAFE_LOGIT = 40.0
+
+
 class Sampler:
     """Chooses one token after the other for one candidate; the same seed chooses the same."""
 
@@ -30,12 +34,14 @@ class Sampler:
         self._random = np.random.default_rng(sampling.seed)
         self._scratch = np.empty(0, np.float32)
 
-    def choose(self, logits: Logits, allowed: NDArray[np.int64] | None = None) -> tuple[int, float]:
-        """A token and its log-probability among the allowed ones (`None`: all)."""
+    def choose(
+        self, logits: Logits, allowed: NDArray[np.int64] | None = None, *, total: float | None = None
+    ) -> tuple[int, float]:
+        """A token and its log-probability among the allowed ones (`None`: all); `total` if it is known of all."""
         if allowed is not None:
-            index, logprob = self._choose(logits[allowed])
+            index, logprob = self._choose(logits[allowed], None)
             return int(allowed[index]), logprob
-        return self._choose(logits)
+        return self._choose(logits, total)
 
     def choose_weighed(
         self, logits: Logits, cost_of: CostOf, allowed: NDArray[np.int64] | None = None
@@ -59,12 +65,12 @@ class Sampler:
         second = _cheapest(others, cost_of)
         return None if second is None else (second, self._logprob(logits, second))
 
-    def _choose(self, logits: Logits) -> tuple[int, float]:
+    def _choose(self, logits: Logits, total: float | None) -> tuple[int, float]:
         if self._sampling.temperature <= 0.0:
             token = int(logits.argmax())
-            return token, -self._spread(logits, logits[token])
-        token = int(self._random.choice(len(logits), p=probabilities(logits, self._sampling)))
-        return token, self._logprob(logits, token)
+        else:
+            token = int(self._random.choice(len(logits), p=probabilities(logits, self._sampling)))
+        return token, float(logits[token]) - (self._total(logits) if total is None else total)
 
     def _draw_weighed(self, logits: Logits, cost_of: CostOf) -> int | None:
         """Draws until one is kept: a costly one is kept the more rarely."""
@@ -76,17 +82,23 @@ class Sampler:
         return None
 
     def _logprob(self, logits: Logits, token: int) -> float:
-        top = logits.max()
-        return float(logits[token] - top) - self._spread(logits, top)
+        return float(logits[token]) - self._total(logits)
 
-    def _spread(self, logits: Logits, top: np.float32) -> float:
-        """The log of the sum of all chances over the best one's, without allocating: this runs at every step."""
+    def _total(self, logits: Logits) -> float:
         if len(self._scratch) != len(logits):
             self._scratch = np.empty(len(logits), np.float32)
-        scratch = self._scratch
-        np.subtract(logits, top, out=scratch)
-        np.exp(scratch, out=scratch)
-        return math.log(scratch.sum())
+        return log_total(logits, self._scratch)
+
+
+def log_total(logits: Logits, scratch: Logits) -> float:
+    """The log of the sum of all exponentials, without allocating: this runs at every step.
+
+    Logits are small enough to be taken as they are, as a rule; else their size is taken out first.
+    """
+    top = float(logits.max())
+    shift = 0.0 if abs(top) < SAFE_LOGIT else top
+    np.exp(logits if not shift else np.subtract(logits, np.float32(shift), out=scratch), out=scratch)
+    return shift + math.log(np.add.reduce(scratch))
 
 
 def _cheapest(logits: Logits, cost_of: CostOf) -> int | None:

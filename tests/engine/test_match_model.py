@@ -30,6 +30,24 @@ def test_longest_match(text: list[int], context: list[int]) -> None:
     assert places_of_longest(text, context) == found
 
 
+@given(tokens, tokens, tokens, tokens)
+def test_grown_index_is_a_new_one(beginning: list[int], old: list[int], new: list[int], context: list[int]) -> None:
+    """An index made from that of a text with the same beginning finds what one made from nothing finds."""
+    grown = MatchIndex(np.array(beginning + old, np.int64)).grown(np.array(beginning + new, np.int64))
+    match = grown.longest(context)
+    found = (match.length, sorted(match.places.tolist())) if match else (0, [])
+    assert places_of_longest(beginning + new, context) == found
+
+
+@given(tokens, tokens)
+def test_matches_of_all_lengths(text: list[int], context: list[int]) -> None:
+    """One search finds what a search for each length finds."""
+    index, lengths = MatchIndex(np.array(text, np.int64)), (1, 2, 4, 7)
+    alone = [index.longest(context[-length:], least=length) for length in lengths]
+    found = {match.length: match.places.tolist() for match in index.matches(np.array(context, np.int64), lengths)}
+    assert {match.length: match.places.tolist() for match in alone if match} == found
+
+
 @given(st.lists(tokens, max_size=4), tokens)
 def test_no_match_crosses_texts(texts: list[list[int]], context: list[int]) -> None:
     """Several texts in one index match as each of them alone."""

@@ -15,7 +15,8 @@ def chances(text: list[int], context: list[int], ladder: Ladder, logits: NDArray
     """The chances of each token behind the context."""
     is_text = np.array([True] * END + [False])
     mixer = Mixer(Mixing(ladder, is_text, [END]), [MatchIndex(np.array(text, np.int64))])
-    mixed = mixer.mixed(logits, np.array(context, np.int64))
+    found = mixer.mixed(logits, np.array(context, np.int64))
+    mixed = logits if found is None else found
     spread = np.exp(mixed - mixed.max())
     return [round(float(chance), 3) for chance in spread / spread.sum()]
 
@@ -37,10 +38,9 @@ def test_longer_match_overrules_a_shorter_one() -> None:
 
 
 def test_unmatched_context_leaves_the_network_alone() -> None:
-    """Where nothing like it stood before, the logits come back as they are."""
-    logits = np.arange(VOCAB, dtype=np.float32)
+    """Where nothing like it stood before, there is nothing to mix."""
     mixer = Mixer(Mixing([(1, 0.5)], np.ones(VOCAB, np.bool_), [END]), [MatchIndex(np.array([1, 2]))])
-    assert mixer.mixed(logits, np.array([4])) is logits
+    assert mixer.mixed(UNSURE, np.array([4])) is None
 
 
 def test_other_texts_vote_too() -> None:
