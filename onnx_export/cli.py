@@ -15,6 +15,8 @@ from onnx_export.optimum_route import OptimumPlan, plan_with_optimum, run_with_o
 
 # Sizes are told in the units of disks.
 MEGABYTE = 1_000_000
+# What shells say of a program that ctrl-C ended.
+INTERRUPTED = 130
 DEFAULT_PRECISION = {"fused": "int8", "optimum": "fp32"}
 
 
@@ -52,6 +54,9 @@ def export(
     except ExportError as error:
         console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
+    except KeyboardInterrupt as error:
+        console.print("interrupted; the same command takes it up again")
+        raise typer.Exit(INTERRUPTED) from error
 
 
 def main() -> None:
