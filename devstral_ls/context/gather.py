@@ -10,6 +10,7 @@ from devstral_ls.context.columns import Columns
 from devstral_ls.context.facts import Fact
 from devstral_ls.context.imports import Target, resolve_imports
 from devstral_ls.context.layout import Layout, next_layout
+from devstral_ls.context.open_texts import read_document
 from devstral_ls.context.pack import Candidate, candidates
 from devstral_ls.context.pieces import Budget, Context, Piece
 from devstral_ls.context.query import Query, query_at
@@ -18,7 +19,7 @@ from devstral_ls.context.records import Record, SourceText
 from devstral_ls.context.secrets import is_secret_path
 from devstral_ls.context.tokens import TokenCounts
 from devstral_ls.context.windows import prefix_window, suffix_window
-from devstral_ls.context.workspace import Sources, read_document
+from devstral_ls.context.workspace import Sources
 from devstral_ls.text import Place
 from devstral_ls.trace import span
 

@@ -14,9 +14,10 @@ _HALF_DISTANCE_LINES = 10
 _AFTER_CURSOR = 0.8
 N_NEAR_LINES = 60
 _ATTRIBUTE = re.compile(r"\.\s*([^\W\d]\w*)")
-_TYPED = re.compile(
-    r":\s*[\"']?([A-Z]\w*)|=\s*([A-Z]\w*)\(|->\s*[\"']?([A-Z]\w*)|\b(?:isinstance|cast)\([^)]*?([A-Z]\w*)"
-)
+# A class after a colon, an arrow or an equals sign; after the last one only when it is called.
+_TYPED = re.compile(r"[:>=]\s*[\"']?([A-Z]\w*)(\(?)")
+_CHECKED = re.compile(r"(?:isinstance|cast)\([^)]*?([A-Z]\w*)")
+_TYPED_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,19 @@ def _hints(place: Place, near: Mapping[str, float]) -> dict[str, float]:
     for name, weight in near.items():
         for hint in {as_class_name(name), name}:
             hints[hint] = max(hints.get(hint, 0), weight)
-    for groups in _TYPED.findall(place.document.text):
-        for name in filter(None, groups):
-            hints[name] = max(hints.get(name, 0), 0.5)
+    for name in _typed_names(place.document.text):
+        hints[name] = max(hints.get(name, 0), _TYPED_WEIGHT)
     return hints
+
+
+def _typed_names(text: str) -> set[str]:
+    """The classes that a text says something is of."""
+    typed = (
+        match.group(1)
+        for match in _TYPED.finditer(text)
+        if match.group(2) or text[match.start()] == ":" or text[match.start() - 1 : match.start()] == "-"
+    )
+    return {*typed, *_CHECKED.findall(text)}
 
 
 def _near_words(near: Mapping[str, float]) -> dict[str, float]:

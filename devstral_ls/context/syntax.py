@@ -1,7 +1,8 @@
 """Tree-sitter: outlines of texts, read by the queries beside this file. Only this module imports tree_sitter."""
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -9,22 +10,32 @@ from importlib import import_module, resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tree_sitter import Language, Node, Parser, Query, QueryCursor
+from tree_sitter import Language, Node, Parser, Query, QueryCursor, Tree
 
-from devstral_ls.context.outline import TOP_LEVEL, WHOLE_MODULE, Import, Kind, Outline, Symbol
+from devstral_ls.context import nesting
+from devstral_ls.context.nesting import (
+    TOP,
+    Found,
+    Group,
+    Region,
+    change_between,
+    grouped,
+    is_replaceable,
+    outline_of,
+    replaced,
+)
+from devstral_ls.context.outline import Kind, Outline
 
 MAX_TEXT_BYTES = 2_000_000
 MAX_VALUE_CHARACTERS = 60
 MAX_DOC_CHARACTERS = 100
 MAX_SIGNATURE_CHARACTERS = 600
 
-# A decorator that changes how the name is used; the others say nothing to a caller.
-_TELLING_DECORATOR = re.compile(
-    r"@(property|\w*cached_property|staticmethod|classmethod|(?:\w+\.)?dataclass|overload)\b"
-)
-_REPEATING_DECORATOR = re.compile(r"@\w+\.(setter|deleter|getter)\b")
 _COMMENT = re.compile(r"(?m)\s#[^\"'\n]*$|(?<=[\s,;{(])//[^\"'\n]*$")
-_SYMBOL_KINDS = tuple(Kind)
+_SYMBOL_KINDS = frozenset(Kind)
+_CAPTURES = ("import", "doc", "decorator", *Kind)
+# Of a text more than this share is not read in part.
+MAX_REGION_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +68,7 @@ _GRAMMARS = {
 class _Loaded:
     language: Language
     query: Query
-
-
-@dataclass(slots=True)
-class _Found:
-    """One match of a query, before it is known what encloses it."""
-
-    capture: str
-    node: Node
-    parts: Mapping[str, list[Node]]
-
-    def part(self, name: str) -> str:
-        nodes = self.parts.get(name)
-        return _text_of(nodes[0]) if nodes else ""
+    parser: Parser
 
 
 def is_supported(language_id: str) -> bool:
@@ -79,14 +78,83 @@ def is_supported(language_id: str) -> bool:
 
 def read_outline(text: str, language_id: str) -> Outline:
     """What `text` defines and imports; nothing for a language that is not installed or a text that is too large."""
+    return parse(text, language_id).outline
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """One version of a text and what was read of it, from which the next version is read at the cost of its changes."""
+
+    language_id: str
+    content: bytes
+    tree: Tree | None
+    groups: tuple[Group, ...]
+    outline: Outline
+
+
+def parse(text: str, language_id: str) -> Parsed:
+    """Read a text from nothing."""
     loaded = _load(language_id)
     content = text.encode("utf-8", "surrogatepass")
     if loaded is None or MAX_TEXT_BYTES < len(content):
-        return Outline(language_id, (), ())
-    root = Parser(loaded.language).parse(content).root_node
-    found = sorted(_matches(loaded.query, root), key=lambda each: (each.node.start_byte, -each.node.end_byte))
-    imports = tuple(_import(each) for each in found if each.capture == "import")
-    return Outline(language_id, tuple(_symbols(found)), imports)
+        return Parsed(language_id, content, None, (), Outline(language_id, (), ()))
+    return _read_whole(loaded, language_id, content, loaded.parser.parse(content))
+
+
+def parse_again(old: Parsed, text: str) -> Parsed:
+    """Read the next version of a text; the same as `parse`, only quicker where little changed."""
+    loaded = _load(old.language_id)
+    content = text.encode("utf-8", "surrogatepass")
+    if loaded is None or old.tree is None or MAX_TEXT_BYTES < len(content):
+        return parse(text, old.language_id)
+    change = change_between(old.content, content)
+    before = old.tree.copy()  # its owner may still be asked about it
+    before.edit(
+        change.start,
+        change.old_end,
+        change.new_end,
+        _point(content, change.start),
+        _point(old.content, change.old_end),
+        _point(content, change.new_end),
+    )
+    tree = loaded.parser.parse(content, before)
+    touched = [(each.start_byte, each.end_byte) for each in before.changed_ranges(tree)]
+    first = min(change.start, *(start for start, _ in touched)) if touched else change.start
+    last = max(change.new_end, *(end for _, end in touched)) if touched else change.new_end
+    for region in reversed(_regions(tree.root_node, first, last)):
+        if MAX_REGION_SHARE * len(content) < region.end - region.start:
+            break
+        if is_replaceable(old.groups, change, region):
+            found = _matches(loaded.query, tree.root_node, content, region)
+            groups = replaced(old.groups, change, region, found)
+            return Parsed(old.language_id, content, tree, *outline_of(old.language_id, groups))
+    return _read_whole(loaded, old.language_id, content, tree)
+
+
+def _read_whole(loaded: "_Loaded", language_id: str, content: bytes, tree: Tree) -> Parsed:
+    groups = grouped(_matches(loaded.query, tree.root_node, content))
+    return Parsed(language_id, content, tree, *outline_of(language_id, groups))
+
+
+def _regions(root: Node, first: int, last: int) -> list[Region]:
+    """Runs of whole siblings around a change, one more on either side, from the top level inwards."""
+    regions: list[Region] = []
+    parent = root
+    # Indexes into the children: `Node.prev_sibling` crashes on some broken texts (tree-sitter 0.26.1).
+    while children := parent.children:
+        begin = min(bisect_left(children, first, key=lambda each: each.end_byte), len(children) - 1)
+        end = max(bisect_right(children, last, key=lambda each: each.start_byte) - 1, begin)
+        left, right = children[max(begin - 1, 0)], children[min(end + 1, len(children) - 1)]
+        parent_start = parent.start_byte if regions else TOP
+        regions.append(Region(min(left.start_byte, first), max(right.end_byte, last), parent_start))
+        parent = children[begin]
+        if not parent.start_byte < first <= last < parent.end_byte:
+            break
+    return regions
+
+
+def _point(content: bytes, offset: int) -> tuple[int, int]:
+    return content.count(b"\n", 0, offset), offset - 1 - content.rfind(b"\n", 0, offset)
 
 
 def count_errors(text: str, language_id: str) -> int:
@@ -133,7 +201,8 @@ def fingerprint() -> str:
     for language_id, grammar in sorted(_GRAMMARS.items()):
         digest.update(f"{language_id} {_version_of(grammar)}".encode())
         digest.update(_query_text(grammar).encode())
-    digest.update(Path(__file__).read_bytes())
+    for module in (__file__, nesting.__file__):
+        digest.update(Path(module).read_bytes())
     return digest.hexdigest()
 
 
@@ -158,91 +227,72 @@ def _load(language_id: str) -> _Loaded | None:
     except ModuleNotFoundError:
         return None
     language = Language(getattr(package, grammar.function)())
-    return _Loaded(language, Query(language, _query_text(grammar)))
+    return _Loaded(language, Query(language, _query_text(grammar)), Parser(language))
 
 
-def _matches(query: Query, root: Node) -> Iterator[_Found]:
+def _matches(query: Query, root: Node, content: bytes, region: Region | None = None) -> list[Found]:
+    """What the query finds in the tree, or of it what starts within the region, in the order of the text."""
+    cursor = QueryCursor(query)
+    if region is not None:
+        cursor.set_byte_range(region.start, region.end)
     seen: set[tuple[int, int]] = set()
-    for _, parts in sorted(QueryCursor(query).matches(root), key=lambda match: match[0]):
-        for capture in ("import", "doc", "decorator", *_SYMBOL_KINDS):
-            if capture in parts:
-                # Several patterns may fit one definition: the first one in the query says what it is.
-                name = parts.get("name", parts[capture])[0]
-                if capture not in _SYMBOL_KINDS or (name.start_byte, name.end_byte) not in seen:
-                    seen.add((name.start_byte, name.end_byte))
-                    yield _Found(capture, parts[capture][0], parts)
+    found: list[Found] = []
+    for _, parts in sorted(cursor.matches(root), key=lambda match: match[0]):
+        capture = next(each for each in _CAPTURES if each in parts)
+        node = parts[capture][0]
+        if region is not None and not region.start <= node.start_byte < region.end:
+            continue
+        if capture in _SYMBOL_KINDS:
+            # Several patterns may fit one definition: the first one in the query says what it is.
+            name = parts.get("name", parts[capture])[0]
+            if (name.start_byte, name.end_byte) in seen:
+                continue
+            seen.add((name.start_byte, name.end_byte))
+        found.append(_found(capture, node, parts, content))
+    found.sort(key=lambda each: (each.start, -each.end))
+    return found
 
 
-def _symbols(found: list[_Found]) -> list[Symbol]:
-    """Nest the matches by their spans; what is local to a function is no symbol, its `self.x` are its class's."""
-    symbols: list[Symbol] = []
-    open_symbols: list[tuple[int, int]] = []  # (end byte, index), the innermost last; -1 is one that is left out
-    decorators: list[str] = []
-    fields: set[tuple[int | None, str]] = set()
-    for each in found:
-        while open_symbols and open_symbols[-1][0] <= each.node.start_byte:
-            open_symbols.pop()
-        enclosing = [index for _, index in open_symbols]
-        if each.capture == "decorator":
-            decorators.append(_text_of(each.node))
-        elif each.capture == "doc":
-            _document(symbols, enclosing, _first_doc_line(_text_of(each.node)))
-        elif each.capture in _SYMBOL_KINDS:
-            parent = _parent(each, symbols, enclosing)
-            is_repeated = each.capture == Kind.FIELD and (parent, each.part("name")) in fields
-            symbol = None if is_repeated else _symbol(each, parent, decorators)
-            fields.add((parent, each.part("name")))
-            open_symbols.append((each.node.end_byte, len(symbols) if symbol else -1))
-            decorators = []
-            if symbol:
-                symbols.append(symbol)
-    return symbols
-
-
-def _parent(each: _Found, symbols: list[Symbol], enclosing: list[int]) -> int | None:
-    """The class that `each` is a member of, TOP_LEVEL, or None for a local of a function."""
-    owners = [index for index in enclosing if index < 0 or symbols[index].kind != Kind.FUNCTION]
-    if len(owners) == len(enclosing):
-        return owners[-1] if owners else TOP_LEVEL
-    is_attribute = each.capture == Kind.FIELD and "receiver" in each.parts
-    return owners[-1] if is_attribute and owners and 0 <= owners[-1] else None
-
-
-def _symbol(each: _Found, parent: int | None, decorators: list[str]) -> Symbol | None:
-    if parent is None or any(_REPEATING_DECORATOR.match(line) for line in decorators):
-        return None
-    told = [line for line in decorators if _TELLING_DECORATOR.match(line)]
-    return Symbol(
-        name=each.part("name"),
-        kind=Kind(each.capture),
-        parent=parent,
-        signature="\n".join([*(_one_line(line) for line in told), _signature(each)]),
-        doc="",
-        bases=tuple(_bases(each.part("bases"))),
-        first_line=each.node.start_point.row,
-        last_line=each.node.end_point.row,
+def _found(capture: str, node: Node, parts: Mapping[str, list[Node]], content: bytes) -> Found:
+    start, end = node.byte_range
+    body = parts.get("body")
+    is_symbol = capture in _SYMBOL_KINDS
+    found = Found(
+        capture,
+        start,
+        end,
+        node.start_point.row,
+        node.end_point.row,
+        body_start=body[0].start_byte if body else end,
+        scope_end=node.parent.end_byte if capture == "decorator" and node.parent is not None else end,
+        name=_text_of(parts, "name", content) if "name" in parts else "",
     )
+    if is_symbol:
+        found.is_attribute = "receiver" in parts
+        found.bases = tuple(_bases(_text_of(parts, "bases", content))) if "bases" in parts else ()
+        found.text = _signature(found, parts, content)
+    elif capture == "import":
+        found.module = _text_of(parts, "module", content).strip("\"'`<>") if "module" in parts else ""
+        found.alias = _text_of(parts, "alias", content) if "alias" in parts else ""
+    else:
+        text = content[start:end].decode("utf-8", "replace")
+        found.text = _first_doc_line(text) if capture == "doc" else _one_line(text)
+    return found
 
 
-def _document(symbols: list[Symbol], enclosing: list[int], doc: str) -> None:
-    """Give the innermost enclosing symbol its documentation."""
-    if not enclosing or enclosing[-1] < 0 or symbols[enclosing[-1]].doc:
-        return
-    old = symbols[enclosing[-1]]
-    symbols[enclosing[-1]] = Symbol(
-        old.name, old.kind, old.parent, old.signature, doc, old.bases, old.first_line, old.last_line
-    )
+def _text_of(parts: Mapping[str, list[Node]], name: str, content: bytes) -> str:
+    start, end = parts[name][0].byte_range
+    return content[start:end].decode("utf-8", "replace")
 
 
-def _signature(each: _Found) -> str:
-    body = each.parts.get("body")
-    if body:
-        head = _bytes_of(each.node)[: body[0].start_byte - each.node.start_byte].decode("utf-8", "replace")
+def _signature(found: Found, parts: Mapping[str, list[Node]], content: bytes) -> str:
+    if found.body_start < found.end:
+        head = content[found.start : found.body_start].decode("utf-8", "replace")
         return _one_line(head).rstrip(":{ ").removesuffix("=>").rstrip()[:MAX_SIGNATURE_CHARACTERS]
-    whole = _text_of(each.node).rstrip("; ")
-    if "receiver" in each.parts:
-        whole = whole.removeprefix(each.part("receiver")).removeprefix(".")
-    if each.capture not in {Kind.VARIABLE, Kind.FIELD}:
+    whole = content[found.start : found.end].decode("utf-8", "replace").rstrip("; ")
+    if found.is_attribute:
+        whole = whole.removeprefix(_text_of(parts, "receiver", content)).removeprefix(".")
+    if found.capture not in {Kind.VARIABLE, Kind.FIELD}:
         return _one_line(whole)[:MAX_SIGNATURE_CHARACTERS]
     if len(whole) <= MAX_VALUE_CHARACTERS and "\n" not in whole:
         return whole
@@ -253,11 +303,6 @@ def _shortened(assignment: str) -> str:
     """An assignment whose value is too long to show, with the target and type that it has."""
     target, equals, _ = assignment.partition("=")
     return f"{_one_line(target)} = ..." if equals else _one_line(target)[:MAX_SIGNATURE_CHARACTERS]
-
-
-def _import(each: _Found) -> Import:
-    name = each.part("name") or WHOLE_MODULE
-    return Import(each.part("module").strip("\"'`<>"), name, each.part("alias"), each.node.start_point.row)
 
 
 def _bases(argument_list: str) -> list[str]:
@@ -277,11 +322,3 @@ def _one_line(text: str) -> str:
         return text.strip()
     joined = " ".join(_COMMENT.sub("", text).split())
     return re.sub(r"([(\[]) | ?,? (?=[)\]])", r"\1", joined)
-
-
-def _text_of(node: Node) -> str:
-    return _bytes_of(node).decode("utf-8", "replace")
-
-
-def _bytes_of(node: Node) -> bytes:
-    return node.text or b""

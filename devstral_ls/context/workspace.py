@@ -5,7 +5,6 @@ import sysconfig
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -14,13 +13,12 @@ from devstral_ls.context.facts import Semantics
 from devstral_ls.context.files import language_of, read_text
 from devstral_ls.context.index import Index, Progress
 from devstral_ls.context.layout import Layout
+from devstral_ls.context.open_texts import read_document
 from devstral_ls.context.records import Record, SourceText, read_record
-from devstral_ls.context.secrets import mask_secrets
 from devstral_ls.context.tokens import TokenCounts
 from devstral_ls.text import Document
 
 MAX_REMEMBERED_FILES = 4_096
-MAX_REMEMBERED_DOCUMENTS = 64
 MAX_LAYOUTS = 64
 
 
@@ -155,12 +153,6 @@ class Sources:
             if document.path == path:
                 return read_document(document)
         return self.workspace.source(path)
-
-
-@lru_cache(maxsize=MAX_REMEMBERED_DOCUMENTS)
-def read_document(document: Document) -> SourceText:
-    """What an open document defines."""
-    return SourceText(document.path, read_record(mask_secrets(document.text), document.language_id))
 
 
 def _standard_library() -> tuple[Path, ...]:
