@@ -154,7 +154,7 @@ def _mapped(ranked: list[tuple[int, str]], repository: Repository, budget_tokens
             for line in (index, symbol.parent):
                 if 0 <= line and (file, line) not in seen:
                     seen.add((file, line))
-                    left -= COUNTS.of("\n" + render_symbol(outline, line, ()))
+                    left -= COUNTS.of("\n" + render_symbol(outline, line))
             if 0 <= left:
                 chosen.append(Candidate(columns.paths[file], outline, index, 0, 0, None, 0))
     return shown_by(chosen)

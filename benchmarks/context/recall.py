@@ -25,6 +25,7 @@ from record import record
 from repositories import HELD_OUT, TUNED, fetch
 
 from devstral_ls.context.columns import Columns, build_columns
+from devstral_ls.context.files import language_of
 from devstral_ls.context.imports import resolve_imports
 from devstral_ls.context.pack import Candidate, candidates, choose
 from devstral_ls.context.query import Query, query_at
@@ -87,9 +88,9 @@ def case_of(held_out: HeldOut, repository: Repository, *, strict: bool) -> Case:
     if strict:
         _cut_imports(lines, needed, repository.records[held_out.path])
     text = "\n".join(lines)
-    document = Document(uri=held_out.path, text=text, path=held_out.path)
+    document = Document(uri=held_out.path, text=text, language_id=language_of(held_out.path), path=held_out.path)
     place = Place(document, document.lines.line_start(held_out.line) + indent)
-    record = read_record(text, "python")
+    record = read_record(text, language_of(held_out.path))
     source = SourceText(held_out.path, record)
     sources = {path: SourceText(path, each) for path, each in repository.records.items()}
     targets = [target for target in resolve_imports(source, sources.get) if target.source.path != held_out.path]

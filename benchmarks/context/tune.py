@@ -19,10 +19,11 @@ from repositories import TUNED
 from devstral_ls.context.pack import CHARACTERS_PER_TOKEN, MIN_SIZE_TOKENS, SIZE_EXPONENT
 from devstral_ls.context.rank import FEATURES, WEIGHTS, rank
 
-N_HARD = 300  # symbols kept of each case: those that the current weights prefer, and the needed ones
+N_HARD = 1_000  # symbols kept of each case: those that the current weights prefer, and the needed ones
 PULL = 0.02
 SCALES = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # how sharply a difference of scores decides
 N_STEPS = 250
+N_FIRST = 250  # so many signatures are about 4,096 tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,17 @@ def main() -> None:
     arguments = parser.parse_args()
     samples = {each: _samples(each) for each in arguments.repositories}
     start = np.array([WEIGHTS[name] for name in FEATURES])
+    everything = [each for group in samples.values() for each in group]
+    scale = min(SCALES, key=lambda scale: _loss(everything, start, scale)[0])
     for left_out, unseen in samples.items():
-        fitted = _fit([s for name, group in samples.items() if name != left_out for s in group], start)
-        before, after = _loss(unseen, start)[0], _loss(unseen, fitted)[0]
-        hits = [_share_within(unseen, weights, 100) for weights in (start, fitted)]
+        fitted = _fit([s for name, group in samples.items() if name != left_out for s in group], start, scale)
+        before, after = _loss(unseen, start, scale)[0], _loss(unseen, fitted, scale)[0]
+        hits = [_share_within(unseen, weights, N_FIRST) for weights in (start, fitted)]
         print(
-            f"{left_out:20} loss {before:.3f} -> {after:.3f}   in the first 100: {hits[0]:.3f} -> {hits[1]:.3f}",
+            f"{left_out:20} loss {before:.3f} -> {after:.3f}   in the first {N_FIRST}: {hits[0]:.3f} -> {hits[1]:.3f}",
             flush=True,
         )
-    fitted = _fit([each for group in samples.values() for each in group], start)
+    fitted = _fit(everything, start, scale)
     print(json.dumps({name: round(float(weight), 2) for name, weight in zip(FEATURES, fitted, strict=True)}, indent=4))
 
 
@@ -84,9 +87,8 @@ def _sample(case: Case, repository: Repository) -> Sample | None:
     return Sample(ranking.features[:, rows], factor[rows] / factor.mean(), np.isin(rows, list(needed)))
 
 
-def _fit(samples: list[Sample], start: np.ndarray) -> np.ndarray:
+def _fit(samples: list[Sample], start: np.ndarray, scale: float) -> np.ndarray:
     """Adam on the loss, drawn towards `start`, each weight keeping its sign."""
-    scale = min(SCALES, key=lambda scale: _loss(samples, start, scale)[0])
     weights, sign = start.copy(), np.sign(start)
     mean, square = np.zeros_like(start), np.zeros_like(start)
     for step in range(1, N_STEPS + 1):

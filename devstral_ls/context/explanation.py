@@ -52,7 +52,7 @@ def explain(place: Place, *, budget: Budget, sources: Sources) -> Explanation:
             candidate.path,
             symbol.first_line,
             symbol.signature,
-            counts.of("\n" + render_symbol(candidate.outline, candidate.symbol, ())),
+            counts.of("\n" + render_symbol(candidate.outline, candidate.symbol)),
             round(candidate.score, 2),
             tuple((name, round(share, 2)) for name, share in candidate.ranking.reasons(candidate.row)[:N_REASONS]),
         )

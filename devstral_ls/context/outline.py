@@ -87,6 +87,11 @@ class Outline:
         return "" if symbol.is_top_level else self.symbols[symbol.parent].name
 
     @cached_property
+    def line_counts(self) -> dict[object, list[int]]:
+        """What each symbol's lines cost, by who counted; 0 for one that was not counted yet."""
+        return {}
+
+    @cached_property
     def _members(self) -> dict[int, list[int]]:
         members: dict[int, list[int]] = {}
         for index, symbol in enumerate(self.symbols):

@@ -23,7 +23,6 @@ CHARACTERS_PER_TOKEN = 3.5
 MAX_CANDIDATES = 40_000
 # After so many candidates that did not fit, the budget counts as full.
 MAX_MISSES = 24
-_TITLE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,41 +73,40 @@ def candidates(columns: Columns, ranking: Ranking, hidden: Iterable[str] = ()) -
 def choose(wanted: Iterable[Candidate], budget_tokens: int, counts: TokenCounts) -> list[Candidate]:
     """The first of the wanted that fit together with the titles and classes that they stand under."""
     chosen: list[Candidate] = []
-    shown: set[tuple[str, int]] = set()
+    shown: dict[str, set[int]] = {}
     n_left = budget_tokens
     n_misses = 0
     for candidate in wanted:
-        cost, owners = _cost(candidate, shown, counts)
+        shown_of_file = shown.get(candidate.path)
+        cost, lines = _cost(candidate, shown_of_file, counts)
         if n_left < cost:
             n_misses += 1
             if MAX_MISSES < n_misses:
                 break
             continue
         n_left -= cost
-        shown.update(owners)
+        if shown_of_file is None:
+            shown_of_file = shown[candidate.path] = set()
+        shown_of_file.update(lines)
         chosen.append(candidate)
     return _fitting(chosen, budget_tokens, counts)
 
 
-def _cost(candidate: Candidate, shown: set[tuple[str, int]], counts: TokenCounts) -> tuple[int, list[tuple[str, int]]]:
-    """The tokens that a candidate adds, and the lines that it brings along."""
-    path, outline = candidate.path, candidate.outline
-    brought = [(path, _TITLE), (path, candidate.symbol)]
-    parent = outline.symbols[candidate.symbol].parent
-    while 0 <= parent:
-        brought.append((path, parent))
-        parent = outline.symbols[parent].parent
-    new = [each for each in brought if each not in shown]
-    if (path, candidate.symbol) not in new:
-        return 0, []
-    return sum(_line_tokens(path, outline, line, counts) for _, line in new), new
-
-
-def _line_tokens(path: str, outline: Outline, line: int, counts: TokenCounts) -> int:
-    """Counted with the line end before it: there every tokenizer may cut, so that the counts add up."""
-    if line == _TITLE:
-        return MARKER_TOKENS + counts.of(f"{path}\n")
-    return counts.of("\n" + render_symbol(outline, line, ()))
+def _cost(candidate: Candidate, shown: set[int] | None, counts: TokenCounts) -> tuple[int, list[int]]:
+    """The tokens that a candidate adds, and the symbols of its file that it brings along."""
+    outline, line = candidate.outline, candidate.symbol
+    known = outline.line_counts.get(counts.counted_by)
+    if known is None:
+        known = outline.line_counts[counts.counted_by] = [0] * len(outline.symbols)
+    cost = MARKER_TOKENS + counts.of(f"{candidate.path}\n") if shown is None else 0
+    lines: list[int] = []
+    while 0 <= line and (shown is None or line not in shown):
+        # Counted with the line end before it: there every tokenizer may cut, so that the counts add up.
+        known[line] = known[line] or counts.of("\n" + render_symbol(outline, line))
+        cost += known[line]
+        lines.append(line)
+        line = outline.symbols[line].parent
+    return cost, lines
 
 
 def pieces_of(chosen: Sequence[Candidate]) -> tuple[Piece, ...]:

@@ -9,7 +9,7 @@
 The embedded model is trained on exactly this form, so a change here is a change of the model.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from devstral_ls.context.outline import Kind, Outline, Symbol
 
@@ -21,15 +21,21 @@ _COLON_LANGUAGES = {"python"}
 def render_skeleton(outline: Outline, chosen: Iterable[int]) -> str:
     """The signatures of the `chosen` symbols in the order of the file, each under the classes it belongs to."""
     shown = _with_owners(outline, set(chosen))
-    return "\n".join(render_symbol(outline, index, shown) for index in sorted(shown))
+    owners = {outline.symbols[index].parent for index in shown}
+    return "\n".join(_rendered(outline, index, has_members=index in owners) for index in sorted(shown))
 
 
-def render_symbol(outline: Outline, index: int, shown: Collection[int]) -> str:
-    """One symbol's lines; a class is closed when none of its members is shown."""
+def render_symbol(outline: Outline, index: int) -> str:
+    """One symbol's lines, as if nothing of what it owns were shown."""
+    return _rendered(outline, index, has_members=False)
+
+
+def _rendered(outline: Outline, index: int, *, has_members: bool) -> str:
     symbol = outline.symbols[index]
-    has_members = any(outline.symbols[other].parent == index for other in shown)
-    indent = _INDENT * _depth(outline, symbol)
     text = symbol.signature + _ending(symbol, outline.language_id, has_members=has_members)
+    if symbol.is_top_level:
+        return text
+    indent = _INDENT * _depth(outline, symbol)
     return "\n".join(f"{indent}{line}" for line in text.split("\n"))
 
 

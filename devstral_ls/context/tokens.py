@@ -27,6 +27,11 @@ class TokenCounts:
             self._count_tokens = count_tokens
         return self
 
+    @property
+    def counted_by(self) -> object:
+        """Who counts now; equal for as long as the counts are."""
+        return self._count_tokens
+
     def of(self, text: str) -> int:
         known = self._known.get(text)
         if known is not None:
