@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from devstral_ls.context.columns import CURRENT, Columns, Stamps, build_columns, open_published, save_columns
 from devstral_ls.context.files import language_of, read_text
+from devstral_ls.context.housekeeping import remove_forgotten, sign
 from devstral_ls.context.records import read_record
 from devstral_ls.context.store import Seen, Store
 from devstral_ls.context.walk import Found, walk
@@ -36,6 +38,7 @@ def main() -> None:
     root, folder, *near = sys.argv[1:]
     if hasattr(os, "nice"):
         os.nice(_LOW_PRIORITY)
+    _keep_house(Path(root), Path(folder))
     update_index(
         Path(root),
         Path(folder),
@@ -44,6 +47,13 @@ def main() -> None:
         progress=lambda done, total: _say({"done": done, "total": total}),
         publish=lambda columns: _publish(columns, Path(folder)),
     )
+
+
+def _keep_house(root: Path, folder: Path) -> None:
+    """Where the disk is full or the folder is not ours, the index goes on in memory."""
+    with suppress(OSError):
+        sign(folder, root)
+        remove_forgotten(folder.parent)
 
 
 def update_index(
