@@ -3,19 +3,23 @@
 import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen  # noqa: TID251  only loopback is asked
 
-from editor_fixtures import until
+from editor_fixtures import DEADLINE_S, until
 from playwright.sync_api import Locator, Page, sync_playwright
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # containers have little of it, and a page that needs more dies
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -23,7 +27,10 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 NO_GALLERY = '{"serviceUrl": "http://127.0.0.1:9"}'  # nothing listens there, so nothing is asked outside
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PAGE_DEADLINE_MS = 180_000  # a busy machine needs minutes to draw the first page
+CLOSE_DEADLINE_S = 20
+ASK_AGAIN_S = 3
 
 
 class CodeServer:
@@ -37,10 +44,12 @@ class CodeServer:
         (home / "data/User").mkdir(parents=True)
         (home / "data/User/settings.json").write_text(json.dumps(settings))
         (home / "server.yaml").write_text(f"bind-addr: 127.0.0.1:{self.port}\nauth: none\ncert: false\n")
-        subprocess.run(self._command("--install-extension", str(vsix)), check=True, capture_output=True)
+        env = os.environ | {"EXTENSIONS_GALLERY": NO_GALLERY}
+        install = self._command("--install-extension", str(vsix))
+        subprocess.run(install, env=env, check=True, capture_output=True, timeout=DEADLINE_S)
         self._process = subprocess.Popen(
             self._command(),
-            env=os.environ | {"EXTENSIONS_GALLERY": NO_GALLERY},
+            env=env,
             stdout=(home / "log").open("wb"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -52,8 +61,12 @@ class CodeServer:
         return f"http://127.0.0.1:{self.port}/?folder={quote(str(folder))}&payload={quote(payload)}"
 
     def close(self) -> None:
-        os.killpg(self._process.pid, 15)
-        self._process.wait(timeout=20)
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(CLOSE_DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _command(self, *arguments: str) -> list[str]:
         options = ["--config", "server.yaml", "--user-data-dir", "data", "--extensions-dir", "extensions"]
@@ -74,7 +87,7 @@ class Window:
 
     def __init__(self, url: str) -> None:
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_FLAGS)
+        self._browser = self._playwright.chromium.launch(executable_path=browser(), args=CHROMIUM_FLAGS)
         self.page: Page = self._browser.new_page(viewport={"width": 1100, "height": 640})
         self.page.set_default_timeout(PAGE_DEADLINE_MS)
         self.page.goto(url, wait_until="commit")
@@ -88,36 +101,46 @@ class Window:
 
     def run_command(self, title: str) -> None:
         """A command from the palette."""
-        self.press("F1")
-        self.page.locator(".quick-input-widget input").fill(f">{title}")
-        self.page.locator(".quick-input-list .monaco-list-row").first.wait_for()
-        self.press("Enter")
-
-    def open_file(self, name: str) -> None:
-        self.press("Control+p")
-        self.page.locator(".quick-input-widget input").fill(name)
-        self.page.locator(".quick-input-list .monaco-list-row", has_text=name).first.wait_for()
-        self.press("Enter")
-        self.page.locator(".tab.active", has_text=name).wait_for()
+        self.pick("F1", f">{title}", title)
 
     def go_to(self, file: Path, text: str = "") -> None:
         """Open a file and put the cursor before the first `text` in it; without a text, at its end."""
-        self.open_file(file.name)
+        self.pick("Control+p", file.name, file.name)
+        self.page.locator(".tab.active", has_text=file.name).wait_for()
         whole = file.read_text(encoding="utf-8")
         before = whole[: whole.index(text)] if text else whole
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        self.press("Control+g")
-        self.page.locator(".quick-input-widget input").fill(f":{line}:{column}")
-        self.press("Enter")
+        self.pick("Control+g", f":{line}:{column}", f"line {line} at column {column}.")
         self.page.locator(".statusbar-item", has_text=f"Ln {line}, Col {column}").wait_for()
+
+    def pick(self, key: str, text: str, entry: str) -> None:
+        """Open a list with `key`, write `text`, and take `entry`, once it is the one that Enter takes."""
+        self.press(key)
+        self.page.locator(".quick-input-widget input[type=text]").fill(text)
+        row = self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=entry)
+        row.wait_for()
+        self.press("Enter")
+        row.wait_for(state="hidden")
 
     def ghost_text(self) -> str:
         """The ghost text of the current line, with ordinary spaces."""
         found = self.page.locator(".ghost-text-decoration, .ghost-text-decoration-preview").all_inner_texts()
         return "".join(found).replace("\xa0", " ")
 
-    def wait_for_ghost_text(self) -> str:
-        return until(self.ghost_text, "ghost text", instead=self.text)
+    def wait_for_ghost_text(self, text: str) -> None:
+        """Wait for this ghost text; another one may flash by before, from when fewer keys had arrived."""
+        until(lambda: self.ghost_text() == text, f"the ghost text {text!r}", instead=self.text)
+
+    def insist(self, ask: Callable[[], None], seen: Locator) -> None:
+        """Ask until `seen` is visible: a server that starts, or a busy one, may answer nothing, or too late."""
+
+        def is_visible() -> bool:
+            if seen.first.is_visible():
+                return True
+            ask()
+            return False
+
+        until(is_visible, str(seen), instead=self.text, poll_s=ASK_AGAIN_S)
 
     def text(self) -> str:
         """What is on the screen of the editor, in no certain order of lines."""
@@ -140,6 +163,11 @@ class Window:
     def close(self) -> None:
         self._browser.close()
         self._playwright.stop()
+
+
+def browser() -> str | None:
+    """The Chromium of this machine."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 def free_port() -> int:
