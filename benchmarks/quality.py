@@ -27,6 +27,7 @@ from record import percentile, record  # noqa: E402
 from devstral_ls.cancel import CancelToken  # noqa: E402
 from devstral_ls.config import Settings  # noqa: E402
 from devstral_ls.context import Sources, Workspace  # noqa: E402
+from devstral_ls.context.subjects import Subject, places_around, subject_at  # noqa: E402
 from devstral_ls.context.syntax import count_errors  # noqa: E402
 from devstral_ls.engine import embedded_bundle, open_engine  # noqa: E402
 from devstral_ls.engine.engine import Engine  # noqa: E402
@@ -46,7 +47,7 @@ PACKAGES = {"flask": "3.1.3", "werkzeug": "3.1.9", "tornado": "6.6.1", "scrapy":
 HOLES_PER_FILE = 4
 AFTER_DOT = "after dot"
 FALSE_SHOWS = (0.01, 0.05, 0.20)
-LEARNING_S = 20.0
+LEARNING_MS = 120_000
 _AFTER_DOT = re.compile(r"(?<=[\w)])\.(?=[^\W\d])")
 
 Row = dict[str, Any]
@@ -55,8 +56,9 @@ Row = dict[str, Any]
 def main() -> None:
     command, file = sys.argv[1], Path(sys.argv[2])
     if command == "collect":
-        rows = list(collect(int(sys.argv[3]) if len(sys.argv) > 3 else 400))
-        file.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        with file.open("w", encoding="utf-8") as lines:
+            for row in collect(int(sys.argv[3]) if len(sys.argv) > 3 else 400):
+                print(json.dumps(row), file=lines, flush=True)
     else:
         rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
         print(json.dumps(found := figures(rows), indent=1))
@@ -69,9 +71,9 @@ def collect(n_holes: int) -> Iterator[Row]:
     for name, version in PACKAGES.items():
         package = load_package(name, version)
         with Workspace((package.root,)) as workspace:
-            sources = Sources(workspace=workspace)
+            sources, asked = Sources(workspace=workspace), set[Subject]()
             for kind, hole in drawn(package, n_holes // len(PACKAGES)):
-                yield from rows_of(kind, hole, engine, sources)
+                yield from rows_of(kind, hole, engine, sources, asked)
         print(name, flush=True)
     engine.close()
 
@@ -100,10 +102,12 @@ def behind_dots(document: Document, rng: random.Random) -> Iterator[tuple[str, H
         yield AFTER_DOT, Hole(Kind.LINE_END, Place(holed, at), document.text[at:end])
 
 
-def rows_of(kind: str, hole: Hole, engine: Engine, sources: Sources) -> Iterator[Row]:
+def rows_of(kind: str, hole: Hole, engine: Engine, sources: Sources, asked: set[Subject]) -> Iterator[Row]:
     semantics = sources.workspace.semantics
-    semantics.wonder(hole.place)
-    semantics.wait(LEARNING_S)
+    for each in (hole.place, *places_around(hole.place)):
+        if (subject := subject_at(each)) is not None and subject not in asked:
+            asked.add(subject)
+            semantics.learn(each, deadline_ms=LEARNING_MS)
     rule = NameCosts(hole.place.document.path, semantics.n_learned, semantics, hole.place)
     for with_costs in (True, False):
         settings = Settings(known_names_only=with_costs, deadline_ms=20_000, eagerness="eager")

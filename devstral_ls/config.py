@@ -60,6 +60,13 @@ class Settings:
         default=True,
         metadata={"doc": "Whether a suggestion may only name members of an object that exist, where that is known."},
     )
+    count_suggestions: bool = field(
+        default=True,
+        metadata={
+            "doc": "Whether what became of suggestions is counted in a file of your own for `devstral-ls stats`;"
+            " it holds no source text and is never sent anywhere."
+        },
+    )
     completion_items: str = field(
         default="auto",
         metadata={

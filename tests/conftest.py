@@ -1,11 +1,17 @@
 """What every test may use."""
 
+import os
+import tempfile
+
 import pytest
 from hypothesis import settings
 
 # A busy machine is no reason to fail.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# What servers count in tests is not what their user did.
+os.environ.setdefault("DEVSTRAL_LS_DATA", tempfile.mkdtemp(prefix="devstral-ls-tests-"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

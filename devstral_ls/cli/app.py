@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from devstral_ls.cli import complete, context, demo, doctor, evaluate, explain, fix, model, serve, setup
+from devstral_ls.cli import complete, context, demo, doctor, evaluate, explain, fix, model, serve, setup, stats
 from devstral_ls.errors import DevstralError
 
 EXIT_BAD_INPUT = 2
@@ -37,6 +37,7 @@ app.command("explain")(explain.explain)
 app.command("context")(context.context)
 app.command("demo")(demo.demo)
 app.command("eval")(evaluate.evaluate)
+app.command("stats")(stats.stats)
 app.command("doctor")(doctor.doctor)
 app.command("setup")(setup.setup)
 app.add_typer(model.app, name="model")

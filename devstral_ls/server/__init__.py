@@ -7,6 +7,8 @@ import sys
 from typing import BinaryIO, NoReturn
 
 from devstral_ls.config import Settings
+from devstral_ls.engine.bundles import data_folder
+from devstral_ls.ledger import FILE_NAME
 from devstral_ls.server.conversation import converse
 from devstral_ls.server.lifecycle import leave
 from devstral_ls.server.loading import OpenEngine, open_bundle
@@ -29,7 +31,7 @@ def serve(settings: Settings | None = None, *, open_engine: OpenEngine = open_bu
 
 async def _converse_and_leave(source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: OpenEngine) -> None:
     # Within the loop: asyncio would wait for the threads that load or run the model.
-    leave(await converse(source, sink, settings, open_engine))
+    leave(await converse(source, sink, settings, open_engine, data_folder() / FILE_NAME))
 
 
 def _claim_stdio() -> tuple[BinaryIO, BinaryIO]:

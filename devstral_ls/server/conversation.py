@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from devstral_ls.config import Settings
+from devstral_ls.server.accounts import Accounts
 from devstral_ls.server.dispatch import Server
 from devstral_ls.server.lifecycle import exit_code
 from devstral_ls.server.link import Link
@@ -17,7 +19,9 @@ if TYPE_CHECKING:  # heavy, and only named here
     from devstral_ls.engine.engine import Engine
 
 
-async def converse(source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: OpenEngine) -> int:
+async def converse(
+    source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: OpenEngine, ledger_file: Path | None = None
+) -> int:
     """Serve the editor at the other end of `source` and `sink`; the exit code, once it has left."""
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
@@ -39,15 +43,22 @@ async def converse(source: BinaryIO, sink: BinaryIO, settings: Settings, open_en
         server.protocol.receive(body)
 
     server = make_server(settings, open_engine, stop=stop, gone=gone)
+    session = server.session
+    accounts = None
+    if ledger_file is not None:
+        accounts = Accounts(ledger_file, session.document, lambda: session.settings.count_suggestions)
+        session.feedback.listen(accounts.heard)
     writer = Writer(sink, gone)
     reader = Reader(source, deliver, gone)
     server.protocol.set_writer(writer)
     writer.start()
     reader.start()
     code = await stopped
-    server.session.ahead.stop()
+    session.ahead.stop()
     await server.protocol.end_all()
-    server.session.checking.close()
+    session.checking.close()
+    if accounts is not None:
+        accounts.close()
     writer.close()
     return code
 

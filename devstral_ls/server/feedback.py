@@ -3,9 +3,8 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from uuid import uuid4
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -15,6 +14,7 @@ MAX_REMEMBERED = 256
 class Fate(StrEnum):
     """What happened to a suggestion, as far as the editor tells."""
 
+    OFFERED = "offered"
     SHOWN = "shown"
     ACCEPTED = "accepted"
     PARTLY_ACCEPTED = "partly accepted"
@@ -22,13 +22,20 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A suggestion that was sent to the editor; its text is not kept."""
+    """A suggestion that was sent to the editor; its text stays in memory and goes into no log."""
 
     id: str
     uri: str
     version: int
     language_id: str
-    n_characters: int
+    line: int
+    text: str = field(repr=False)
+    source: str  # what it came from
+    latency_ms: float
+
+    @property
+    def n_characters(self) -> int:
+        return len(self.text)
 
 
 Listener = Callable[[Offer, Fate, int], None]
@@ -45,12 +52,12 @@ class Feedback:
         """Call `listener` with each offer, its fate, and how many of its characters were taken."""
         self._listeners.append(listener)
 
-    def offered(self, uri: str, version: int, language_id: str, text: str) -> str:
+    def offered(self, offer: Offer) -> str:
         """Remember a suggestion; the id by which the editor will speak of it."""
-        offer = Offer(uuid4().hex, uri, version, language_id, len(text))
         self._offers[offer.id] = offer
         if MAX_REMEMBERED < len(self._offers):
             self._offers.popitem(last=False)
+        self.happened(offer.id, Fate.OFFERED, 0)
         return offer.id
 
     def happened(self, offer_id: object, fate: Fate, n_characters: int | None = None) -> bool:

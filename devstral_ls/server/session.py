@@ -245,6 +245,11 @@ class Session:
         text = self._texts.get(uri)
         return None if text is None else text.version
 
+    def document(self, uri: str) -> Document | None:
+        """An open document as it is now."""
+        text = self._texts.get(uri)
+        return None if text is None or text.is_lost else text.document("")
+
     def closed(self, params: types.DidCloseTextDocumentParams) -> None:
         self._texts = documents.closed(self._texts, params.text_document.uri)
 

@@ -5,18 +5,21 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from lsprotocol import types
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import DevstralError
 from devstral_ls.server import from_lsp
+from devstral_ls.server.feedback import Offer
 from devstral_ls.server.session import NoPlace, Snapshot
 from devstral_ls.server.status import READY, Kind, Status
 from devstral_ls.server.views import Selection, View, covering_word
 from devstral_ls.text import Document, Edit, Place
 
 if TYPE_CHECKING:  # loaded with the model, after start-up
+    from devstral_ls.engine.request import Metrics
     from devstral_ls.features.outcome import Outcome
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,19 +55,21 @@ async def suggest_at(snapshot: Snapshot, asked: Asked, cancel: CancelToken) -> S
     if reason is not None:
         return _silence(snapshot, place.document, reason)
     try:
-        edits, silence = await _edits(snapshot, place, asked, cancel)
+        edits, outcome = await _edits(snapshot, place, asked, cancel)
     except DevstralError as error:
         _LOGGER.warning("nothing to suggest: %s", error)
         snapshot.tell(Status(Kind.ERROR, str(error)))
         return Suggested(place.document, ())
     if not edits:
-        return _silence(snapshot, place.document, silence)
+        return _silence(snapshot, place.document, outcome.silence or "the suggestion does not fit its place")
     snapshot.tell(READY)
-    return _offered(snapshot, place.document, edits)
+    return _offered(snapshot, place, edits, outcome.metrics)
 
 
-async def _edits(snapshot: Snapshot, place: Place, asked: Asked, cancel: CancelToken) -> tuple[tuple[Edit, ...], str]:
-    """The edits to propose, best first, or the reason why there are none."""
+async def _edits(
+    snapshot: Snapshot, place: Place, asked: Asked, cancel: CancelToken
+) -> "tuple[tuple[Edit, ...], Outcome]":
+    """The edits to propose, best first, and what they come from."""
     selection = _selection(snapshot, place.document, asked.selected)
     view = snapshot.view(place if selection is None else selection.applied(place.document))
     outcome = await _outcome(snapshot, view, asked, cancel)
@@ -74,7 +79,7 @@ async def _edits(snapshot: Snapshot, place: Place, asked: Asked, cancel: CancelT
     else:
         extended = (selection.extended(edit) for edit in own if edit is not None)
         edits = tuple(edit for edit in extended if edit is not None)
-    return edits, outcome.silence or "the suggestion does not fit its place"
+    return edits, outcome
 
 
 async def _outcome(snapshot: Snapshot, view: View, asked: Asked, cancel: CancelToken) -> "Outcome":
@@ -116,8 +121,28 @@ def _silence(snapshot: Snapshot, document: Document, reason: str) -> Suggested:
     return Suggested(document, ())
 
 
-def _offered(snapshot: Snapshot, document: Document, edits: tuple[Edit, ...]) -> Suggested:
+def _offered(snapshot: Snapshot, place: Place, edits: tuple[Edit, ...], metrics: "Metrics | None") -> Suggested:
+    document, feedback = place.document, snapshot.feedback
     ids = (
-        snapshot.feedback.offered(document.uri, document.version, document.language_id, edit.new_text) for edit in edits
+        feedback.offered(
+            Offer(
+                id=uuid4().hex,
+                uri=document.uri,
+                version=document.version,
+                language_id=document.language_id,
+                line=place.line,
+                text=edit.new_text,
+                source=_source(metrics),
+                latency_ms=0.0 if metrics is None else metrics.total_ms,
+            )
+        )
+        for edit in edits
     )
     return Suggested(document, edits, tuple(ids))
+
+
+def _source(metrics: "Metrics | None") -> str:
+    """What a suggestion came from."""
+    if metrics is None:
+        return "remembered"
+    return "continued" if metrics.is_adopted else "model"

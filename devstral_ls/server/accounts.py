@@ -1,0 +1,76 @@
+"""Keeps the ledger of one conversation: what was offered, what was taken, and what of that is still there later."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from devstral_ls.features.survival import is_alive
+from devstral_ls.ledger import SURVIVALS_S, Ledger
+from devstral_ls.server.feedback import Fate, Offer
+from devstral_ls.text import Document
+
+MAX_WATCHED = 64  # accepted suggestions that are looked at again
+
+FindDocument = Callable[[str], Document | None]
+
+
+class Accounts:
+    """Owns the ledger and the looks that are still to be taken; closing it gives up the latter."""
+
+    def __init__(self, file: Path, find: FindDocument, is_wanted: Callable[[], bool]) -> None:
+        self._file = file
+        self._find = find
+        self._is_wanted = is_wanted
+        self._opened: Ledger | None = None
+        self._looks: dict[str, list[asyncio.TimerHandle]] = {}
+
+    def heard(self, offer: Offer, fate: Fate, n_characters: int) -> None:
+        """A listener of `Feedback`."""
+        if not self._is_wanted():
+            return
+        if fate is Fate.OFFERED:
+            self._ledger.offered(
+                offer.id,
+                language=offer.language_id,
+                source=offer.source,
+                n_characters=offer.n_characters,
+                latency_ms=offer.latency_ms,
+            )
+        elif fate is Fate.SHOWN:
+            self._ledger.shown(offer.id)
+        else:
+            self._ledger.accepted(offer.id, n_characters, is_partial=fate is Fate.PARTLY_ACCEPTED)
+            self._watch(offer, offer.text[:n_characters])
+
+    def close(self) -> None:
+        for looks in self._looks.values():
+            for look in looks:
+                look.cancel()
+        if self._opened is not None:
+            self._opened.close()
+
+    @property
+    def _ledger(self) -> Ledger:
+        """Opened by the first entry: who never gets a suggestion gets no file."""
+        if self._opened is None:
+            self._opened = Ledger(self._file)
+        return self._opened
+
+    def _watch(self, offer: Offer, accepted: str) -> None:
+        """Look at it again after each of `SURVIVALS_S`; a later acceptance of the same offer starts anew."""
+        for look in self._looks.pop(offer.id, ()):
+            look.cancel()
+        if MAX_WATCHED <= len(self._looks):
+            self._looks.pop(next(iter(self._looks)))
+        loop = asyncio.get_running_loop()
+        self._looks[offer.id] = [
+            loop.call_later(after_s, self._look, offer, accepted, after_s) for after_s in SURVIVALS_S
+        ]
+
+    def _look(self, offer: Offer, accepted: str, after_s: int) -> None:
+        """What is closed is not looked at: the disk may say something else."""
+        document = self._find(offer.uri)
+        if document is not None:
+            self._ledger.survived(offer.id, after_s, is_alive=is_alive(accepted, document.text, offer.line))
+        if after_s == SURVIVALS_S[-1]:
+            self._looks.pop(offer.id, None)
