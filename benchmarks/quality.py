@@ -10,7 +10,6 @@ import json
 import random
 import re
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "benchmarks/fixes")]
 
 from packages import Package, load_package, mutable  # noqa: E402  in benchmarks/fixes
-from record import percentile, record  # noqa: E402
+from record import record  # noqa: E402
 
 from devstral_ls.cancel import CancelToken  # noqa: E402
 from devstral_ls.config import Settings  # noqa: E402
@@ -32,12 +31,12 @@ from devstral_ls.context.syntax import count_errors  # noqa: E402
 from devstral_ls.engine import embedded_bundle, open_engine  # noqa: E402
 from devstral_ls.engine.engine import Engine  # noqa: E402
 from devstral_ls.engine.request import Completion, FinishReason, Priority  # noqa: E402
-from devstral_ls.features.clean import Rejected, clean  # noqa: E402
+from devstral_ls.features.clean import clean  # noqa: E402
 from devstral_ls.features.confidence import THRESHOLDS  # noqa: E402
 from devstral_ls.features.holes import Hole, Kind, holes_in  # noqa: E402
 from devstral_ls.features.inline_completion import Plan, plan  # noqa: E402
 from devstral_ls.features.name_costs import NameCosts  # noqa: E402
-from devstral_ls.features.names import code_only, has_unknown_name  # noqa: E402
+from devstral_ls.features.names import code_only  # noqa: E402
 from devstral_ls.features.outcome import Silence  # noqa: E402
 from devstral_ls.features.placement import breaks_syntax  # noqa: E402
 from devstral_ls.text import Document, Edit, Place, Span, apply_edits  # noqa: E402
@@ -111,16 +110,13 @@ def rows_of(kind: str, hole: Hole, engine: Engine, sources: Sources, asked: set[
     rule = NameCosts(hole.place.document.path, semantics.n_learned, semantics, hole.place)
     for with_costs in (True, False):
         settings = Settings(known_names_only=with_costs, deadline_ms=20_000, eagerness="eager")
-        start_s = time.perf_counter()
         planned = plan(hole.place, engine=engine, sources=sources, settings=settings, key="", priority=Priority.TYPING)
         if isinstance(planned, Silence):
             continue
         generation = engine.generate_blocking(planned.request, CancelToken())
-        latency_ms = 1e3 * (time.perf_counter() - start_s)
         yield {
             "kind": kind,
             "with_costs": with_costs,
-            "latency_ms": latency_ms,
             "n_tokens": generation.metrics.n_generated_tokens,
             "decode_ms": generation.metrics.total_ms - generation.metrics.first_token_ms,
             "is_receiver_known": kind == AFTER_DOT and rule.names_unknown_member("no_object_has_this"),
@@ -137,10 +133,7 @@ def ways(hole: Hole, planned: Plan, completion: Completion, rule: NameCosts) -> 
     is_whole = completion.finish in {FinishReason.END, FinishReason.STOPPED}
     cleaned = clean(place, completion.text, shape, is_whole=is_whole, breaks=lambda _place, _edit: False)
     parsed = clean(place, completion.text, shape, is_whole=is_whole, breaks=breaks_syntax)
-    named = parsed if isinstance(parsed, Rejected) or not has_unknown_name(place, parsed.new_text) else None
-    if isinstance(named, Edit) and planned.names is not None and planned.names.names_unknown_member(named.new_text):
-        named = None
-    found = {"as said": raw, "cleaned": cleaned, "parsed": parsed, "named": named}
+    found = {"as said": raw, "cleaned": cleaned, "parsed": parsed}
     return {
         way: described(hole, edit, completion, rule)
         for way, edit in found.items()
@@ -191,13 +184,10 @@ def figures(rows: list[Row]) -> dict[str, Any]:
 
 
 def of_costs(rows: list[Row]) -> dict[str, Any]:
-    ways = ("as said", "cleaned", "parsed", "named")
-    latencies = [row["latency_ms"] for row in rows]
+    ways = ("as said", "cleaned", "parsed")
     return {
         **{way: of_way(rows, way) for way in ways},
         "shown by eagerness": {name: of_threshold(rows, name) for name in THRESHOLDS},
-        "latency_ms_p50": round(median(latencies), 1),
-        "latency_ms_p95": round(percentile(latencies, 95), 1),
         "decode_ms_per_token_p50": round(
             median(row["decode_ms"] / row["n_tokens"] for row in rows if row["n_tokens"]), 2
         ),
@@ -228,7 +218,7 @@ def of_way(rows: list[Row], way: str) -> Row:
 
 def of_threshold(rows: list[Row], name: str) -> Row:
     least = THRESHOLDS[name]
-    ways = [row["ways"].get("named") for row in rows]
+    ways = [row["ways"].get("parsed") for row in rows]
     shown = [w for w in ways if w and least.mean_logprob <= w["mean_logprob"] and least.min_logprob <= w["min_logprob"]]
     return {
         "shown": round(len(shown) / len(rows), 4),
