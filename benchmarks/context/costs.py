@@ -6,7 +6,10 @@ Processor seconds of one process are the figures to read: on a busy machine wall
 The lines are those of the pinned repositories, taken whole file by whole file until a size is reached.
 """
 
+import _pydecimal
 import argparse
+import inspect
+import random
 import resource
 import shutil
 import sys
@@ -27,6 +30,7 @@ from repositories import HELD_OUT, TUNED, folder_of
 from devstral_ls.context import Budget, Sources, Workspace, gather
 from devstral_ls.context.columns import Columns, open_columns, save_columns
 from devstral_ls.context.indexer import update_index
+from devstral_ls.context.open_texts import read_document
 from devstral_ls.context.pack import Candidate, candidates, choose
 from devstral_ls.context.query import Query, query_at
 from devstral_ls.context.rank import rank
@@ -36,6 +40,8 @@ from devstral_ls.text import Document, Place
 
 SIZES = (10_000, 100_000, 1_000_000)
 N_REPEATS = 9
+N_EDITED_PLACES = 25
+TYPED = ("\n", "    x", " =", " f", "(", "a", ")", "\n")  # a line as it is typed, broken in between
 N_PLACES = 12
 MEBIBYTE = 1 << 20
 
@@ -44,11 +50,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
     arguments = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
+    edits = edit_costs()
+    print(edits, flush=True)
     for n_lines in arguments.sizes:
         rows.append(measured(n_lines))
         print(rows[-1], flush=True)
-        record("context_costs", {"sizes": rows, "edit_in_5000_lines": edit_costs()})  # a long run keeps what it has
+        record("context_costs", {"sizes": rows, "edit_of_a_long_text": edits})  # a long run keeps what it has
 
 
 def measured(n_lines: int) -> dict[str, Any]:
@@ -138,14 +146,33 @@ def _pack_ms(wanted: list[Candidate], budget_tokens: int, counts: TokenCounts) -
     return round(median(1e3 * seconds(lambda: choose(wanted, budget_tokens, counts))[0] for _ in range(3)), 2)
 
 
-def edit_costs() -> dict[str, float]:
-    """Milliseconds to read a text of 5,000 lines anew after an edit, as the open document is."""
-    text = "".join(f"def function_{n}(argument, other={n}):\n    return argument + other\n\n" for n in range(1_667))
-    times = []
-    for n in range(N_REPEATS):
-        edited = text.replace("argument + other", f"argument + other + {n}", 1)
-        times.append(1e3 * seconds(lambda edited=edited: read_record(edited, "python"))[0])
-    return {"median_ms": round(median(times), 2), "largest_ms": round(max(times), 2)}
+def edit_costs() -> dict[str, Any]:
+    """Milliseconds to know a real text of over 5,000 lines again after each of many keystrokes, and from nothing."""
+    text = Path(inspect.getfile(_pydecimal)).read_text("utf-8")
+    rng = random.Random(20261125)
+    line_starts = [index + 1 for index, character in enumerate(text) if character == "\n"]
+    anew_ms = [1e3 * seconds(lambda: read_record(text, "python"))[0] for _ in range(3)]
+    read_document(_opened(text))
+    times_ms = []
+    for _ in range(N_EDITED_PLACES):
+        at = rng.choice(line_starts)
+        for typed in TYPED:
+            text = text[:at] + typed + text[at:]
+            at += len(typed)
+            document = _opened(text)
+            times_ms.append(1e3 * seconds(lambda document=document: read_document(document))[0])
+    return {
+        "n_lines": text.count("\n"),
+        "n_edits": len(times_ms),
+        "whole_ms_median": round(median(anew_ms), 2),
+        "p50_ms": round(median(times_ms), 2),
+        "p95_ms": round(quantiles(times_ms, n=20)[18], 2),
+        "largest_ms": round(max(times_ms), 2),
+    }
+
+
+def _opened(text: str) -> Document:
+    return Document(uri="file:///decimal.py", text=text, path="decimal.py")
 
 
 if __name__ == "__main__":
