@@ -22,7 +22,7 @@ from packages import HELD_OUT, SEEN, Package, load_package
 from ruff import find_ruff_bin
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.checkers import Ruff, Ty, compare
+from devstral_ls.checkers import Problem, Ruff, Ty, compare
 from devstral_ls.context import Sources
 from devstral_ls.engine import open_engine, resolve_bundle
 from devstral_ls.engine.engine import Engine
@@ -31,7 +31,7 @@ from devstral_ls.features.code_actions import fix_all
 from devstral_ls.features.fixes import Fix, Tools, find_fix, fix_everything, line_edits
 from devstral_ls.features.verification import examine, prove
 from devstral_ls.features.writer import Writer
-from devstral_ls.text import Edit, apply_edits, smallest_edit
+from devstral_ls.text import Document, Edit, apply_edits, smallest_edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Result:
     is_proven: bool
     is_equal: bool
     is_accepted: bool  # the original's problems and no other are left: judged without the proof's own reasoning
+    n_made: int  # problems that neither the text before the fix nor the original has: the fix has made them
     n_edited: int
     elapsed_ms: float
     cpu_ms: float  # of this process, ruff and ty: what a machine without other work would need
@@ -178,7 +179,8 @@ def _result(mutation, package, checkers, solved, spent) -> Result:  # noqa: ANN0
         package.name, mutation.kind, mutation.original.path, mutation.problem.code,
         is_offered, is_proven,
         text is not None and _is_equal(text, mutation.original.text),
-        text is not None and _is_accepted(text, mutation, checkers),
+        text is not None and not _unlike_original(text, mutation, checkers),
+        0 if text is None else _n_made(text, edits, mutation, checkers),
         sum(len(edit.span) + len(edit.new_text) for edit in edits or ()),
         round(spent[0], 1), round(spent[1], 1), origin,
     )  # fmt: skip
@@ -199,13 +201,21 @@ def _formatted(text: str) -> str:
     return text
 
 
-def _is_accepted(text: str, mutation: Mutation, checkers) -> bool:  # noqa: ANN001
-    """Whether the checkers say about the fixed text nothing that they do not say about the original."""
+def _unlike_original(text: str, mutation: Mutation, checkers) -> list[Problem]:  # noqa: ANN001
+    """What the checkers say about the fixed text and not about the original."""
     edit = smallest_edit(mutation.original.text, text)
-    if edit is None:
-        return True
-    fixed = type(mutation.original)(mutation.original.uri, text, path=mutation.original.path)
-    return not any(compare(checker.check(mutation.original), checker.check(fixed), [edit]).new for checker in checkers)
+    return [] if edit is None else _new(mutation.original, text, [edit], checkers)
+
+
+def _n_made(text: str, edits, mutation: Mutation, checkers) -> int:  # noqa: ANN001
+    unlike_original = _unlike_original(text, mutation, checkers)
+    unlike_before = _new(mutation.mutated, text, edits, checkers) if unlike_original else []
+    return sum(problem in unlike_before for problem in unlike_original)
+
+
+def _new(before: Document, text: str, edits, checkers) -> list[Problem]:  # noqa: ANN001
+    fixed = replace(before, text=text)
+    return [new for each in checkers for new in compare(each.check(before), each.check(fixed), edits).new]
 
 
 def main() -> None:

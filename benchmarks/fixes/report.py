@@ -15,8 +15,10 @@ from record import RESULTS, record
 Row = dict[str, Any]
 NAMES = {
     "ours": "Fix at the cursor, without a model",
+    "model": "Fix at the cursor, the embedded model asked where nothing else is proven",
     "save": "`source.fixAll.devstral` on save",
     "ruff": "Baseline: ruff's own fixes, unsafe ones included",
+    "pyright": "Baseline: basedpyright's quick fixes, those that only silence it left out",
 }
 
 
@@ -48,7 +50,8 @@ def figures_of(rows: Sequence[Row]) -> dict[str, Any]:
         "offered": share(rows, "is_offered"),
         "proven": share(rows, "is_proven"),
         "equal": share(rows, "is_equal"),
-        "n_proven_with_new_problems": sum(not row["is_accepted"] for row in proven),
+        "n_proven_unlike_the_original": sum(not row["is_accepted"] for row in proven),
+        "n_proven_that_made_a_problem": sum(0 < row["n_made"] for row in proven),
         "n_edited_p50": statistics.median([row["n_edited"] for row in proven] or [0]),
         "cpu_ms_p50": at(rows, "cpu_ms", 0.5),
         "cpu_ms_p95": at(rows, "cpu_ms", 0.95),
@@ -78,15 +81,15 @@ def page(rows: dict[str, list[Row]]) -> str:
 
 
 def table(rows: Sequence[Row]) -> str:
-    heads = ["mistake", "n", "offered", "proven", "equal", "worse", "edit p50", "CPU ms p50", "CPU ms p95"]
+    heads = ["mistake", "n", "offered", "proven", "equal", "made", "unlike", "edit p50", "ms p50", "ms p95"]
     lines = [f"| {' | '.join(heads)} |", f"|---{'|--:' * (len(heads) - 1)}|"]
     for kind, found in summary(rows).items():
         shares = [f"{100 * found[fact]:.0f} %" for fact in ("offered", "proven", "equal")]
         rest = [
-            found["n_proven_with_new_problems"],
+            found["n_proven_that_made_a_problem"],
+            found["n_proven_unlike_the_original"],
             f"{found['n_edited_p50']:.0f}",
-            found["cpu_ms_p50"],
-            found["cpu_ms_p95"],
+            *((found["ms_p50"], found["ms_p95"]) if found["slack"] == 1 else ("–", "–")),
         ]
         lines.append(f"| {' | '.join(map(str, [kind.replace('_', ' '), found['n'], *shares, *rest]))} |")
     return "\n".join(lines)
@@ -96,13 +99,14 @@ EXPLANATION = """\
 One mistake is made in a file of a pinned package, such that ruff or ty sees it; then its fix is asked for.
 *Offered*: there is a candidate. *Proven*: the problem is gone and none is new, as the title of the fix says.
 *Equal*: the text is the original's again, up to layout and the order of imports.
-*Worse*: of the proven ones, how many leave ruff or ty something to say that they do not say about the original.
+*Made*: of the proven ones, how many leave a problem that neither the text before the fix nor the original has.
+*Unlike*: how many leave ruff or ty something to say that they do not say about the original, made or left over.
 These are other guesses of what was meant, such as one of several names renamed: the proof compares with the text
-before the fix, this column with a text that the fix cannot know.
+before the fix, and cannot know the original.
 *Edit*: characters removed and written.
-*CPU ms*: processor time of everything between the request and the proven edit, ty being warm; measured so because other
-work was running on the machine, which the wall times in `fixes.json` include. For the same reason every limit in ms was
-stretched by the `slack` noted there: on a quiet machine the limits are far away from these times."""
+*ms*: wall time of everything between the request and the proven edit, ty being warm, on a machine where nothing else ran;
+a dash where other work did. The rows of one mistake were measured one after the other, so that the model's rows find
+the files of the project parsed already."""
 
 
 if __name__ == "__main__":

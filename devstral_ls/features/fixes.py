@@ -15,6 +15,7 @@ from devstral_ls.trace import span
 
 _MAX_PROVED = 24  # candidates that one problem may put before the checkers
 _MAX_FIXES = 100  # in one text, on save
+_STEP_MS = 100  # what a step that has begun may still take when the budget of a save is used
 # On save another proven candidate this near in cost means that we do not know which one was meant.
 _CERTAIN_MARGIN = 0.35
 # Dearer candidates undo more than a slip of the keyboard.
@@ -94,7 +95,7 @@ def fix_everything(
 ) -> Cleaned:
     """Apply certain fixes until there are no more or the budget is used; what is doubtful stays as it is."""
     wanted, original = wanted or is_clear, document.text
-    until_s = time.monotonic() + budget_ms / 1000
+    until_s = time.monotonic() + max(0.0, budget_ms - _STEP_MS) / 1000
     fixes: list[Fix] = []
     refused: set[tuple[str, str, str, int]] = set()
     baseline = examine(document, tools.checkers)
@@ -158,7 +159,7 @@ def _certain(
     """The proven fix that leaves nothing wrong on its lines, if no other one is nearly as likely."""
     proven = _proven(baseline, problem, tools, cancel, until_s, margin=_CERTAIN_MARGIN)
     clean = [fix for fix in proven if fix.proof.n_left == 0 and fix.candidate.cost <= _CERTAIN_COST]
-    if len(clean) != 1 or until_s <= time.monotonic():
+    if len(clean) != 1 or clean[0].candidate.is_guess or until_s <= time.monotonic():
         return None
     return clean[0]
 

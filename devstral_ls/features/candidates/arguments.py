@@ -189,11 +189,11 @@ def _passed(case: Case, call: ast.Call, value: _Value, opening: int, missing: Se
         shift = 0.0 if value.index in (None, index) else 0.4
         edit = Edit(Span(place, place), f"{prefix}{value.code}{suffix}")
         title = f"pass {value.code} as {missing[0]}" if missing else f"pass {value.code}"
-        yield Candidate((edit,), title, value.cost + shift + 0.0001 * (place - opening), _ORIGIN)
+        yield Candidate((edit,), title, value.cost + shift + 0.0001 * (place - opening), _ORIGIN, is_guess=True)
     if missing and call.keywords and missing[0].isidentifier():
         last = max(span_of(each, case.text, case.document.lines).end for each in call.keywords)
         edit = Edit(Span(last, last), f", {missing[0]}={value.code}")
-        yield Candidate((edit,), f"pass {value.code} as {missing[0]}", value.cost + 0.3, _ORIGIN)
+        yield Candidate((edit,), f"pass {value.code} as {missing[0]}", value.cost + 0.3, _ORIGIN, is_guess=True)
 
 
 def _gaps(call: ast.Call, case: Case, opening: int) -> Iterator[tuple[int, int, str, str]]:

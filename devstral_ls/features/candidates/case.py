@@ -21,6 +21,7 @@ class Candidate:
     title: str
     cost: float
     origin: str
+    is_guess: bool = False  # one of several things that could be meant, so never without being asked for
 
     @property
     def size(self) -> int:

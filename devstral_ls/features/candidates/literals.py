@@ -44,7 +44,7 @@ def _assigned_elsewhere(case: Case, tree: ast.Module) -> Iterator[Candidate]:
                 if isinstance(constant, ast.Constant) and _is_rare(constant.value):
                     place = span_of(constant, case.text, case.document.lines)
                     for each in _otherwise_written(case, constant.value, place):
-                        yield replace(each, cost=_ELSEWHERE_COST)
+                        yield replace(each, cost=_ELSEWHERE_COST, is_guess=True)
 
 
 def _is_rare(value: object) -> bool:

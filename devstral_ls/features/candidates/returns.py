@@ -25,7 +25,9 @@ def propose(case: Case) -> Iterator[Candidate]:
     for distance, statement in enumerate(reversed(statements)):
         if isinstance(statement, ast.Expr) and not _is_doc(statement):
             start = span_of(statement, case.text, case.document.lines).start
-            yield Candidate((Edit(Span(start, start), "return "),), "add the return", 0.5 + 0.1 * distance, _ORIGIN)
+            yield Candidate(
+                (Edit(Span(start, start), "return "),), "add the return", 0.5 + 0.1 * distance, _ORIGIN, is_guess=True
+            )
     last = statements[-1]
     if isinstance(last, ast.Assign) and isinstance(last.targets[0], ast.Name):
         yield _return_name(case, last, last.targets[0].id)
@@ -37,7 +39,9 @@ def _useless_above(case: Case, statements: list[ast.stmt]) -> Iterator[Candidate
     for distance, statement in enumerate(reversed(above)):
         if isinstance(statement, ast.Expr) and _does_nothing(statement.value) and not _is_doc(statement):
             start = span_of(statement, case.text, case.document.lines).start
-            yield Candidate((Edit(Span(start, start), "return "),), "add the return", 0.7 + 0.01 * distance, _ORIGIN)
+            yield Candidate(
+                (Edit(Span(start, start), "return "),), "add the return", 0.7 + 0.01 * distance, _ORIGIN, is_guess=True
+            )
 
 
 def _does_nothing(value: ast.expr) -> bool:
@@ -53,7 +57,7 @@ def _return_name(case: Case, last: ast.Assign, name: str) -> Candidate:
     start = case.document.lines.line_start(case.document.lines.line_of(span.start))
     ending = "\r\n" if "\r\n" in case.text else "\n"
     line = f"{ending}{case.text[start : span.start]}return {name}"
-    return Candidate((Edit(Span(span.end, span.end), line),), f"return {name}", 1.5, _ORIGIN)
+    return Candidate((Edit(Span(span.end, span.end), line),), f"return {name}", 1.5, _ORIGIN, is_guess=True)
 
 
 def _statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.stmt]:
