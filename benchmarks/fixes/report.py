@@ -51,7 +51,7 @@ def figures_of(rows: Sequence[Row]) -> dict[str, Any]:
         "proven": share(rows, "is_proven"),
         "equal": share(rows, "is_equal"),
         "n_proven_unlike_the_original": sum(not row["is_accepted"] for row in proven),
-        "n_proven_that_made_a_problem": sum(0 < row["n_made"] for row in proven),
+        "n_proven_that_made_a_problem": _n_that_made(proven),
         "n_edited_p50": statistics.median([row["n_edited"] for row in proven] or [0]),
         "cpu_ms_p50": at(rows, "cpu_ms", 0.5),
         "cpu_ms_p95": at(rows, "cpu_ms", 0.95),
@@ -59,6 +59,13 @@ def figures_of(rows: Sequence[Row]) -> dict[str, Any]:
         "ms_p95": at(rows, "elapsed_ms", 0.95),
         "slack": max(row["slack"] for row in rows),
     }
+
+
+def _n_that_made(proven: Sequence[Row]) -> int | str:
+    """The baselines were measured before this was counted."""
+    if any("n_made" not in row for row in proven):
+        return "-"
+    return sum(0 < row["n_made"] for row in proven)
 
 
 def at(rows: Sequence[Row], fact: str, quantile: float) -> int:
@@ -89,7 +96,7 @@ def table(rows: Sequence[Row]) -> str:
             found["n_proven_that_made_a_problem"],
             found["n_proven_unlike_the_original"],
             f"{found['n_edited_p50']:.0f}",
-            *((found["ms_p50"], found["ms_p95"]) if found["slack"] == 1 else ("–", "–")),
+            *((found["ms_p50"], found["ms_p95"]) if found["slack"] == 1 else ("-", "-")),
         ]
         lines.append(f"| {' | '.join(map(str, [kind.replace('_', ' '), found['n'], *shares, *rest]))} |")
     return "\n".join(lines)
@@ -101,12 +108,12 @@ One mistake is made in a file of a pinned package, such that ruff or ty sees it;
 *Equal*: the text is the original's again, up to layout and the order of imports.
 *Made*: of the proven ones, how many leave a problem that neither the text before the fix nor the original has.
 *Unlike*: how many leave ruff or ty something to say that they do not say about the original, made or left over.
-These are other guesses of what was meant, such as one of several names renamed: the proof compares with the text
+These are other guesses of what was meant, such as one of several names renamed: a proof compares with the text
 before the fix, and cannot know the original.
 *Edit*: characters removed and written.
-*ms*: wall time of everything between the request and the proven edit, ty being warm, on a machine where nothing else ran;
-a dash where other work did. The rows of one mistake were measured one after the other, so that the model's rows find
-the files of the project parsed already."""
+*ms*: wall time of everything between the request and the proven edit, ty being warm, on a machine where nothing else
+ran (a dash where other work did). The model's row of a mistake was measured right behind the one without it, so that it
+finds the files of the project parsed already. *Made* was not counted for the baselines."""
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Problem, Topic, topic_of
 from devstral_ls.errors import CheckerFailed
+from devstral_ls.features.calls import NO_CALLS, Call, Calls, callees_of, calls_of, raises_of
 from devstral_ls.features.fixes import Fix, Tools, find_fix
 from devstral_ls.features.import_lines import imports_of
 from devstral_ls.features.python_tree import Function, parse
@@ -19,6 +21,8 @@ from devstral_ls.text import Document, Place, Span
 _MAX_DOC_CHARACTERS = 800
 _MAX_PROBLEMS = 3
 _UNKNOWN_TYPE = "Unknown"
+_MAX_CALLEES = 8
+_CALLABLE = re.compile(r"(?:```\w*\s*)?(?:async def|def|class|<class|bound method)\b")
 _FIX_MS = 300  # a hover that knows of no fix is better than a late one
 _RULE = re.compile(r"\n-{3,}\n")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -59,6 +63,10 @@ class Explanation:
     documentation: str
     defined_at: str
     diagnoses: tuple[Diagnosis, ...]
+    raises: tuple[str, ...] = ()
+    callees: tuple[str, ...] = ()
+    calls: Calls = NO_CALLS
+    generated: str = ""  # what a model says about it; never there at the first question
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,11 @@ class _Known:
     signature: str = ""
     documentation: str = ""
     defined_at: str = ""
+
+    @property
+    def is_callable(self) -> bool:
+        """Whether the signature is one of something that can be called."""
+        return bool(_CALLABLE.match(self.signature))
 
 
 def explain(place: Place, problems: Sequence[Problem], tools: Tools, cancel: CancelToken) -> Explanation | None:
@@ -78,7 +91,16 @@ def explain(place: Place, problems: Sequence[Problem], tools: Tools, cancel: Can
     quick = replace(tools, deadline_ms=_FIX_MS, propose=None)
     diagnoses = tuple(_diagnosis(place.document, problem, quick, cancel) for problem in here)
     covered = span or here[0].span
-    return Explanation(covered, known.signature, known.documentation, known.defined_at, diagnoses)
+    explanation = Explanation(covered, known.signature, known.documentation, known.defined_at, diagnoses)
+    return _with_calls(explanation, place, tools) if span and known.is_callable else explanation
+
+
+def definition_of(explanation: Explanation, document: Document) -> Function | None:
+    """The function of the same text that an explanation is about."""
+    tree = parse(document.text) if document.language_id == "python" else None
+    name = explanation.span.of(document.text)
+    named = (node for node in ast.walk(tree) if isinstance(node, Function) and node.name == name) if tree else ()
+    return next(iter(named), None)
 
 
 def as_markdown(explanation: Explanation, language_id: str) -> str:
@@ -86,17 +108,25 @@ def as_markdown(explanation: Explanation, language_id: str) -> str:
     parts = [_fenced(explanation.signature, language_id)] if explanation.signature else []
     if explanation.documentation:
         parts.append(escape(explanation.documentation))
+    if explanation.generated:
+        parts.append(f"{escape(explanation.generated)} *(generated)*")
     if explanation.defined_at:
         parts.append(f"*{escape(explanation.defined_at)}*")
+    if explanation.raises or explanation.callees or explanation.calls.n_calls:
+        parts.append("  \n".join(_markdown_about_calls(explanation)))
     parts += ["  \n".join(escape(line) for line in _lines_about(each)) for each in explanation.diagnoses]
     return "\n\n".join(parts)
 
 
 def as_lines(explanation: Explanation) -> Iterator[str]:
     """The same as plain text."""
-    for part in (explanation.signature, explanation.documentation, explanation.defined_at):
+    generated = f"{explanation.generated} (generated)" if explanation.generated else ""
+    for part in (explanation.signature, explanation.documentation, generated, explanation.defined_at):
         if part:
             yield visible(part)
+    yield from map(visible, _words_about_calls(explanation))
+    if explanation.calls.n_calls:
+        yield _count(explanation.calls)
     for diagnosis in explanation.diagnoses:
         yield from map(visible, _lines_about(diagnosis))
 
@@ -109,6 +139,45 @@ def escape(text: str) -> str:
 def visible(text: str) -> str:
     """Text in which unseen and direction-changing characters can be seen."""
     return _UNSEEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)
+
+
+def _with_calls(explanation: Explanation, place: Place, tools: Tools) -> Explanation:
+    document = place.document
+    node = definition_of(explanation, document)
+    return replace(
+        explanation,
+        raises=raises_of(node) if node else (),
+        callees=callees_of(node)[:_MAX_CALLEES] if node else (),
+        calls=calls_of(explanation.span.of(document.text), (document, *tools.neighbours)),
+    )
+
+
+def _words_about_calls(explanation: Explanation) -> Iterator[str]:
+    if explanation.raises:
+        yield f"raises {', '.join(explanation.raises)}"
+    if explanation.callees:
+        yield f"calls {', '.join(explanation.callees)}"
+
+
+def _markdown_about_calls(explanation: Explanation) -> Iterator[str]:
+    yield from map(escape, _words_about_calls(explanation))
+    links = [_link(each) for each in explanation.calls.shown]
+    if links:
+        yield f"{_count(explanation.calls)}: {', '.join(links)}"
+
+
+def _count(calls: Calls) -> str:
+    n_calls = "once" if calls.n_calls == 1 else f"{calls.n_calls} times"
+    n_files = "one file" if calls.n_files == 1 else f"{calls.n_files} files"
+    return f"called {n_calls} in {n_files} of its folder"
+
+
+def _link(call: Call) -> str:
+    """A link to a file of the workspace; nothing in its name can end it or make it another one."""
+    words = escape(f"{call.path.rsplit('/', 1)[-1]}:{call.line + 1}")
+    if not call.uri.startswith("file:///"):
+        return words
+    return f"[{words}]({quote(unquote(call.uri), safe='/:')}#L{call.line + 1})"
 
 
 def _lines_about(diagnosis: Diagnosis) -> list[str]:

@@ -1,5 +1,9 @@
 """Hover: what is known at `$0`, and what a text may not do to the reader."""
 
+import re
+
+import pytest
+
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Ruff
 from devstral_ls.features.fixes import Tools
@@ -29,7 +33,38 @@ def test_a_function_shows_its_signature_doc_and_place() -> None:
         "def area(r: float) -> float",
         "The area.",
         "defined in a.py, line 1",
+        "called once in one file of its folder",
     )
+
+
+def test_a_function_shows_what_it_raises_and_who_calls_it() -> None:
+    """Its own text says what it raises and calls; the texts of its folder say where it is called."""
+    before = "def $0half(x):\n    if x % 2:\n        raise ValueError(x)\n    return int(x / 2)\n\n\nhalf(2)\n"
+    document = Document("file:///a.py", before.replace("$0", ""), path="a.py")
+    other = Document("file:///my%20b.py", "from a import half\n\nhalf(4), half(6)\n", path="my b.py")
+    place = Place(document, before.index("$0"))
+    found = explain(place, [], Tools(checkers=(Ruff(),), neighbours=(other,)), CancelToken())
+    assert found is not None
+    assert [
+        "raises ValueError",
+        "calls ValueError, int",
+        "called 3 times in 2 files of its folder",
+    ] == list(as_lines(found))[-3:]
+    assert r"[my b.py:3](file:///my%20b.py#L3)" in as_markdown(found, "python")
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [("file:///a](command:run).py", "a](command:run).py"), ("untitled:a.py", "a.py"), ("command:x", "[x](command:x)")],
+)
+def test_a_link_leads_to_a_file_and_nowhere_else(uri: str, path: str) -> None:
+    """Whatever a file is called, its name cannot make another link."""
+    document = Document("file:///a.py", "def f():\n    return 1\n", path="a.py")
+    other = Document(uri, "f()\n", path=path)
+    found = explain(Place(document, 4), [], Tools(checkers=(Ruff(),), neighbours=(other,)), CancelToken())
+    assert found is not None
+    links = re.findall(r"(?<!\\)\]\(([^)]*)", as_markdown(found, "python"))
+    assert [] == [link for link in links if not re.fullmatch(r"file:///[\w%.:/-]*#L\d+", link)]
 
 
 def test_an_imported_name_shows_its_import() -> None:
