@@ -78,11 +78,12 @@ TASKS: dict[str, Callable[[str, random.Random], Hole]] = {
 }
 
 
-def draw(files: list[SourceFile], task: str, n_cases: int) -> list[Case]:
-    """The same cases each time: files by their length, holes at random."""
+def draw(files: list[SourceFile], task: str, n_cases: int, of: list[SourceFile] | None = None) -> list[Case]:
+    """The same cases each time: files by their length, holes at random; `of` are those of the files that have holes."""
     rng = random.Random(task)
     imported = ImportedBlocks(files)
-    chosen = rng.choices(files, [len(file.text) for file in files], k=n_cases)
+    drawn = files if of is None else of
+    chosen = rng.choices(drawn, [len(file.text) for file in drawn], k=n_cases)
     return [Case(file, TASKS[task](file.text, rng), _blocks(imported, file)) for file in chosen]
 
 

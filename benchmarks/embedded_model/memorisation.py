@@ -38,7 +38,7 @@ def main() -> None:
     tokenizer = Tokenizer.open(arguments.bundle / "tokenizer.json")
     backend = open_backend(arguments.bundle, read_manifest(arguments.bundle), provider="cpu", n_threads=1)
     sets = {
-        "trained on": trained_windows(state, arguments.trained_tokens),
+        "trained on": trained_windows(state, arguments.epoch, arguments.trained_tokens),
         "held out": held_out_windows(state, tokenizer),
     }
     figures: dict[str, Any] = {"windows": arguments.windows, "prompt_tokens": PROMPT_TOKENS}
@@ -51,7 +51,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bundle", type=Path)
-    parser.add_argument("--trained-tokens", type=int, required=True, help="how far training came in its rows")
+    parser.add_argument("--trained-tokens", type=int, required=True, help="how far training came in these rows")
+    parser.add_argument("--epoch", type=int, default=0, help="of the rows: those read last are the likeliest recited")
     parser.add_argument("--windows", type=int, default=200)
     parser.add_argument("--state", type=Path, default=DEFAULT_ROOT)
     return parser.parse_args()
@@ -87,11 +88,11 @@ def go_on(backend: OrtBackend, prompt: Tokens, n_tokens: int) -> Tokens:
     return np.array(said, np.int64)
 
 
-def trained_windows(state: State, trained_tokens: int) -> Iterator[Tokens]:
+def trained_windows(state: State, epoch: int, trained_tokens: int) -> Iterator[Tokens]:
     """Windows of rows that training has read for certain."""
     row_tokens = pack.ROW_TOKENS[0]
     n_rows = int(trained_tokens * pack.TOKENS_SHARE[row_tokens] * 0.9) // row_tokens
-    rows = pack.open_rows(state, 0, row_tokens)
+    rows = pack.open_rows(state, epoch, row_tokens)
     rng = random.Random(0)
     while True:
         start = rng.randrange(row_tokens - PROMPT_TOKENS - CONTINUED_TOKENS)
