@@ -14,6 +14,7 @@ from torch import Tensor
 from onnx_export.pretrain.model import Config, Mixtral
 
 Tensors = dict[str, Tensor]
+FACTS_NAME = "training.json"
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ def save_hf(folder: Path, config: Config, weights: Mapping[str, Tensor], tokeniz
 def save_facts(folder: Path, run: str, progress: Progress) -> None:
     """Say beside the weights how they came about."""
     facts = {"run": run, **asdict(progress)}
-    (folder / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
+    (folder / FACTS_NAME).write_text(json.dumps(facts, indent=1) + "\n")
 
 
 def load_hf(folder: Path) -> Mixtral:

@@ -4,6 +4,7 @@ A bundle's int8 weights lose nothing that can be measured, so training goes on f
 Only bundles of models that are pure Mixtral can be read: what this package itself trains and exports.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from onnx import numpy_helper
 from devstral_ls.engine.manifest import GRAPH_NAME, MANIFEST_NAME, Manifest, verify_bundle
 from onnx_export.errors import Unsupported
 from onnx_export.pretrain import checkpoint
-from onnx_export.pretrain.checkpoint import Progress
+from onnx_export.pretrain.checkpoint import FACTS_NAME, Progress
 from onnx_export.pretrain.model import Config, Mixtral
 from onnx_export.quantize import BLOCK, Quantised
 
@@ -32,14 +33,20 @@ def open_model(folder: Path) -> Mixtral:
 
 def progress_of(folder: Path) -> Progress:
     """How far its training had come; a run that goes on from it counts on."""
-    told = dict(verify_bundle(folder).provenance) if _is_bundle(folder) else {}
-    step = int(cast(int, told.get("training_steps", 0)))
-    return Progress(
-        step=step,
-        tokens=int(cast(int, told.get("training_tokens", 0))),
-        running_s=3600 * float(cast(float, told.get("training_hours", 0))),
-        began_at_step=step,
-    )
+    step, tokens, running_s = _told_by_bundle(folder) if _is_bundle(folder) else _told_by_checkpoint(folder)
+    return Progress(step=int(step), tokens=int(tokens), running_s=running_s, began_at_step=int(step))
+
+
+def _told_by_bundle(folder: Path) -> tuple[float, float, float]:
+    told = dict(verify_bundle(folder).provenance)
+    step, tokens, hours = (float(cast(float, told.get(f"training_{name}", 0))) for name in ("steps", "tokens", "hours"))
+    return step, tokens, 3600 * hours
+
+
+def _told_by_checkpoint(folder: Path) -> tuple[float, float, float]:
+    facts = folder / FACTS_NAME
+    told = json.loads(facts.read_text()) if facts.is_file() else {}
+    return told.get("step", 0), told.get("tokens", 0), told.get("running_s", 0.0)
 
 
 def _is_bundle(folder: Path) -> bool:

@@ -60,6 +60,13 @@ def test_run_goes_on_from_a_bundle(folder: Path, tmp_path: Path) -> None:
     assert (progress.step, progress.began_at_step, progress.tokens, progress.epoch) == (9, 7, 9000 + 2 * 2048, 3)
 
 
+def test_run_goes_on_from_a_checkpoint(folder: Path) -> None:
+    """What stands beside the weights is counted on from, too."""
+    checkpoint.save_facts(folder, "XS", checkpoint.Progress(step=5, tokens=800, running_s=60.0))
+    progress = start.progress_of(folder)
+    assert (progress.step, progress.began_at_step, progress.tokens, progress.running_s) == (5, 5, 800, 60.0)
+
+
 def test_other_architectures_are_refused(folder: Path) -> None:
     """Their tensors would be read under wrong names."""
     made = bundle(folder, "fp32")
