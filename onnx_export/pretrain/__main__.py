@@ -55,6 +55,8 @@ def pack_rows(state: State, arguments: argparse.Namespace) -> None:
 
 def train_model(state: State, arguments: argparse.Namespace) -> None:
     """Begin or continue a run."""
+    if arguments.decay_steps and arguments.max_steps is None:
+        sys.exit("error: --decay-steps are the last of --max-steps; name these too")
     train.restart_with_malloc_settings()
     plan = train.Plan(
         run=arguments.run or arguments.preset,
@@ -62,6 +64,7 @@ def train_model(state: State, arguments: argparse.Namespace) -> None:
         finish_at_s=_finish_at_s(arguments),
         decay_minutes=arguments.decay_minutes,
         max_steps=arguments.max_steps,
+        decay_steps=arguments.decay_steps,
         threads=arguments.threads,
         start_from=arguments.start_from,
         epoch=arguments.epoch,
@@ -184,7 +187,8 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     ending.add_argument("--finish-by", metavar="HH:MM", help="when the decay must have ended")
     ending.add_argument("--minutes", type=float, help="how long this call may take, decay included")
     parser.add_argument("--decay-minutes", type=float, default=20.0)
-    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--max-steps", type=int, help="of this run, those of the weights it began with not counted")
+    parser.add_argument("--decay-steps", type=int, default=0, help="the last of --max-steps, instead of the clock")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--from", dest="start_from", type=Path, metavar="FOLDER", help="a bundle or a checkpoint")
     parser.add_argument("--epoch", type=int, default=0, help="the packed rows that a new run begins with")
