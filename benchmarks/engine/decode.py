@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 from workload import arguments, record
 
 from devstral_ls.cancel import CancelToken
@@ -27,6 +29,7 @@ N_STEPS = 48
 DEPTHS = (256, 1024, 4096)
 PREFILLS = (512, 2048)
 STREAM_BYTES = 256 << 20
+GEMM_SIZE = 1024
 
 
 def main() -> None:
@@ -45,6 +48,7 @@ def main() -> None:
         "parameters": manifest.n_parameters,
         "active_parameters": manifest.n_active_parameters,
         "memory_read_gb_per_s": round(memory_speed() / 1e9, 1),
+        "float32_gemm_gflop_per_s_one_thread": round(gemm_speed(1) / 1e9, 1),
         "rounds": ROUNDS,
         **{f"threads_{n}": told([found[n] for found in rounds], manifest, weights_bytes) for n in threads},
     }
@@ -114,6 +118,10 @@ def told(rounds: list[dict[str, Any]], manifest: Manifest, weights_bytes: int) -
         "decode_tokens_per_s": decoding,
         "decode_reads_gb_per_s": {depth: round(decoding[depth] * read[depth] / 1e9, 2) for depth in decoding},
         "prefill_tokens_per_s": middle("prefill_tokens_per_s"),
+        "prefill_gflop_per_s_of_weights": {
+            n: round(2e-9 * speed * manifest.n_active_parameters, 1)
+            for n, speed in middle("prefill_tokens_per_s").items()
+        },
         "python_share_of_a_step": round(median(found["python_share"] for found in rounds), 4),
     }
 
@@ -124,6 +132,24 @@ def fresh_slot(backend: Any, prompt: Tokens) -> Any:
 
 def random_tokens(vocab_size: int, n: int) -> Tokens:
     return np.random.default_rng(n).integers(40, vocab_size, n)
+
+
+def gemm_speed(n_threads: int) -> float:
+    """Floating-point operations a second that the runtime's own float32 product of large matrices reaches."""
+    product = onnx.helper.make_node("MatMul", ["a", "b"], ["c"])
+    square = [onnx.helper.make_tensor_value_info(name, 1, [GEMM_SIZE, GEMM_SIZE]) for name in "abc"]
+    graph = onnx.helper.make_graph([product], "product", square[:2], square[2:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)], ir_version=10)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    matrices = dict.fromkeys("ab", np.ones((GEMM_SIZE, GEMM_SIZE), np.float32))
+    times = []
+    for _ in range(8):
+        start_s = time.perf_counter()
+        session.run(None, matrices)
+        times.append(time.perf_counter() - start_s)
+    return 2 * GEMM_SIZE**3 / min(times)
 
 
 def memory_speed() -> float:

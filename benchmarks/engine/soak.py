@@ -43,8 +43,8 @@ async def soak(engine: Engine, seconds: float) -> dict[str, Any]:
         "finish": dict(found.reasons),
         "total_ms_p50": round(percentile(found.answered_ms, 50), 1),
         "total_ms_p95": round(percentile(found.answered_ms, 95), 1),
-        "rss_mib_second_quarter_max": max(found.memory_mib[quarter : 2 * quarter]),
-        "rss_mib_last_quarter_max": max(found.memory_mib[-quarter:]),
+        "rss_mib_max_by_quarter": [max(found.memory_mib[n * quarter : (n + 1) * quarter]) for n in range(4)],
+        "parked_caches_mib_max_by_quarter": [max(found.parked_mib[n * quarter : (n + 1) * quarter]) for n in range(4)],
     }
 
 
@@ -56,14 +56,16 @@ class Found:
     numbers: Counter[int] = field(default_factory=Counter)
     answered_ms: list[float] = field(default_factory=list)
     memory_mib: list[float] = field(default_factory=list)
+    parked_mib: list[int] = field(default_factory=list)
 
-    def add(self, generation: Generation) -> None:
+    def add(self, generation: Generation, parked_mib: int) -> None:
         metrics = generation.metrics
         self.reasons[metrics.finish.value] += 1
         self.numbers[metrics.request_number] += 1
         if generation.completions and metrics.finish is not FinishReason.SUPERSEDED:
             self.answered_ms.append(metrics.total_ms)
         self.memory_mib.append(rss_mib())
+        self.parked_mib.append(parked_mib)
 
 
 async def write(engine: Engine, name: str, end_s: float, found: Found) -> None:
@@ -86,7 +88,8 @@ async def one_key(engine: Engine, place: Place, rng: random.Random, found: Found
         asyncio.get_running_loop().call_later(rng.uniform(0, 0.1), cancel.cancel)
     if rng.random() < PREFILL_SHARE:
         engine.prefill(place.request())
-    found.add(await engine.generate(place.request(), cancel))
+    generation = await engine.generate(place.request(), cancel)
+    found.add(generation, engine.facts()["caches"].get("mib", 0))
 
 
 if __name__ == "__main__":

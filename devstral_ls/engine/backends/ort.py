@@ -21,6 +21,10 @@ KV_DTYPES = {"float32": np.float32, "float16": np.float16, "int8": np.int8}
 # Bindings are kept for the chunk lengths that come again and again.
 BINDINGS_LIMIT = 16
 
+# onnxruntime 1.32 reads this entry before each bound run; where it is missing, a C++ exception is thrown
+# and caught, which takes as long as a sixth of a small model's step.
+_NO_CAPTURE = ("gpu_graph_id", "-1")
+
 # ONNX Runtime's exceptions share no base class of their own, and bound runs raise the plain RuntimeError.
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
@@ -53,6 +57,7 @@ def run_bound(session: ort.InferenceSession, io: ort.IOBinding, cancel: CancelTo
     cancel.raise_if_cancelled()
     options = ort.RunOptions()  # one that was terminated stays dead, so each run has its own
     options.log_severity_level = 4  # a terminated run is not an error
+    options.add_run_config_entry(*_NO_CAPTURE)
 
     def terminate() -> None:
         options.terminate = True
