@@ -3,8 +3,11 @@
 python benchmarks/engine/decode.py
 """
 
+import json
+import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -17,7 +20,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.engine import resolve_bundle
 from devstral_ls.engine.backends import KVCache
 from devstral_ls.engine.backends.ort import OrtBackend, open_backend
-from devstral_ls.engine.manifest import WEIGHTS_NAME, Manifest, read_manifest
+from devstral_ls.engine.manifest import GRAPH_NAME, WEIGHTS_NAME, Manifest, read_manifest
 from devstral_ls.engine.prefix_cache import PrefixCache
 from devstral_ls.engine.request import Sampling
 from devstral_ls.engine.sampling import Sampler
@@ -30,6 +33,7 @@ DEPTHS = (256, 1024, 4096)
 PREFILLS = (512, 2048)
 STREAM_BYTES = 256 << 20
 GEMM_SIZE = 1024
+N_PROFILED = 200
 
 
 def main() -> None:
@@ -49,6 +53,8 @@ def main() -> None:
         "active_parameters": manifest.n_active_parameters,
         "memory_read_gb_per_s": round(memory_speed() / 1e9, 1),
         "float32_gemm_gflop_per_s_one_thread": round(gemm_speed(1) / 1e9, 1),
+        "step_at_256_us_by_operator": step_profile(folder, manifest, 256),
+        "float32_products_of_a_prefilled_token_mflop": round(2e-6 * layer_weights(folder, manifest), 2),
         "rounds": ROUNDS,
         **{f"threads_{n}": told([found[n] for found in rounds], manifest, weights_bytes) for n in threads},
     }
@@ -118,10 +124,6 @@ def told(rounds: list[dict[str, Any]], manifest: Manifest, weights_bytes: int) -
         "decode_tokens_per_s": decoding,
         "decode_reads_gb_per_s": {depth: round(decoding[depth] * read[depth] / 1e9, 2) for depth in decoding},
         "prefill_tokens_per_s": middle("prefill_tokens_per_s"),
-        "prefill_gflop_per_s_of_weights": {
-            n: round(2e-9 * speed * manifest.n_active_parameters, 1)
-            for n, speed in middle("prefill_tokens_per_s").items()
-        },
         "python_share_of_a_step": round(median(found["python_share"] for found in rounds), 4),
     }
 
@@ -132,6 +134,35 @@ def fresh_slot(backend: Any, prompt: Tokens) -> Any:
 
 def random_tokens(vocab_size: int, n: int) -> Tokens:
     return np.random.default_rng(n).integers(40, vocab_size, n)
+
+
+def step_profile(folder: Path, manifest: Manifest, depth: int) -> dict[str, float]:
+    """Where the runtime spends a step on one thread; the profile itself costs a little at each node."""
+    with tempfile.TemporaryDirectory() as scratch:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(scratch) / "step")
+        session = ort.InferenceSession(str(folder / GRAPH_NAME), options, providers=["CPUExecutionProvider"])
+        backend, prompt = OrtBackend(session, manifest, "cpu"), random_tokens(manifest.vocab_size, depth)
+        cache = backend.new_cache(manifest.window_tokens)
+        backend.logits(cache, prompt, n_past=0, n_logits=1, cancel=CancelToken())
+        for _ in range(N_PROFILED):
+            backend.logits(cache, prompt[:1], n_past=depth, n_logits=1, cancel=CancelToken())
+        events = json.loads(Path(session.end_profiling()).read_text())
+    runs = [event for event in events if event["name"] == "model_run"][-N_PROFILED:]
+    found: Counter[str] = Counter(whole=sum(event["dur"] for event in runs))
+    for event in events:
+        if event["cat"] == "Node" and runs[0]["ts"] <= event["ts"] and "op_name" in event["args"]:
+            found[event["args"]["op_name"]] += event["dur"]
+    return {name: round(spent / N_PROFILED, 1) for name, spent in found.most_common()}
+
+
+def layer_weights(folder: Path, manifest: Manifest) -> int:
+    """Weights that each token of a prefill is multiplied with: all active ones but the table at both ends."""
+    graph = onnx.load(folder / GRAPH_NAME, load_external_data=False).graph
+    (hidden,) = next(tensor.dims for tensor in graph.initializer if tensor.name == "norm.weight")
+    return int(manifest.n_active_parameters - manifest.vocab_size * hidden)
 
 
 def gemm_speed(n_threads: int) -> float:
