@@ -62,6 +62,8 @@ def _fit(place: Place, text: str, shape: Shape, breaks: Breaks) -> Edit | Reject
 
 def _join(place: Place, text: str, shape: Shape, breaks: Breaks) -> Edit | Rejected:
     """The first way to place `text` before or over the rest of the line that leaves brackets and syntax whole."""
+    if text == place.line_after.rstrip():
+        return Rejected(Silence.NOTHING_TO_ADD)
     balanced = [edit for edit in _ways_to_join(place, text) if _keeps_brackets(place, edit, shape)]
     if not balanced:
         return Rejected(Silence.BRACKETS)

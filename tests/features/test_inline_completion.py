@@ -2,7 +2,7 @@
 
 import pytest
 from feature_fixtures import outcome_at, place_at
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.config import Settings
@@ -67,6 +67,7 @@ async def test_a_cancelled_request_is_silent() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(before=CODE, after=CODE, said=CODE)
+@example(before="a", after=":\r:", said=":")  # once replaced the colon by itself
 @pytest.mark.parametrize("language_id", ["python", "plaintext"])
 def test_any_text_ends_in_an_edit_of_the_cursors_line_or_a_reason(
     language_id: str, before: str, after: str, said: str
