@@ -213,12 +213,20 @@ def read_json(path: Path) -> dict[str, object]:
     return raw
 
 
+def require_inside(folder: Path, path: Path) -> Path:
+    """Refuse a link that leaves the checkpoint; in the Hugging Face cache, files are links to ../../blobs."""
+    target, home = path.resolve(), folder.resolve()
+    if target.parent not in (home, home.parent.parent / "blobs"):
+        raise CheckpointError(f"{path} links to {target}, outside the checkpoint; copy the file into the folder")
+    return path
+
+
 def _shards(folder: Path) -> list[Path]:
     if (folder / INDEX_NAME).is_file():
         index = Settings(read_json(folder / INDEX_NAME), INDEX_NAME).part("weight_map")
         return [_shard(folder, name) for name in sorted({str(name) for name in index.raw.values()})]
     if (folder / "model.safetensors").is_file():
-        return [_inside(folder, folder / "model.safetensors")]
+        return [require_inside(folder, folder / "model.safetensors")]
     if any(path for pattern in _PICKLES for path in folder.glob(pattern)):
         raise CheckpointError(f"{folder} holds only pickled weights, which can run code; convert them to safetensors")
     raise TensorMissing(f"{folder} holds no model.safetensors and no {INDEX_NAME}")
@@ -230,15 +238,7 @@ def _shard(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.is_file():
         raise TensorMissing(f"the shard {name} is missing from {folder}; fetch the checkpoint again")
-    return _inside(folder, path)
-
-
-def _inside(folder: Path, path: Path) -> Path:
-    """Refuse a link that leaves the checkpoint; in the Hugging Face cache, files are links to ../../blobs."""
-    target, home = path.resolve(), folder.resolve()
-    if target.parent not in (home, home.parent.parent / "blobs"):
-        raise CheckpointError(f"{path} links to {target}, outside the checkpoint; copy the file into the folder")
-    return path
+    return require_inside(folder, path)
 
 
 def _tile(length: int, n_tiles: int) -> int:

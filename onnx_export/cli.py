@@ -12,6 +12,7 @@ from rich.table import Table
 from onnx_export.errors import ExportError
 from onnx_export.export import Exported, ExportOptions, ExportPlan, plan_export, run_export
 from onnx_export.optimum_route import OptimumPlan, plan_with_optimum, run_with_optimum
+from onnx_export.verdict import Verdict
 
 # Sizes are told in the units of disks.
 MEGABYTE = 1_000_000
@@ -51,8 +52,9 @@ def export(
         raise typer.BadParameter(f"no route {route!r}; known are {', '.join(ROUTES)}")
     try:
         ROUTES[route](model_dir, None if dry_run else out_dir, options, console)
-    except ExportError as error:
-        console.print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    except (ExportError, OSError) as error:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        console.print(f"[red]error:[/] {escape(reason)}", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
     except KeyboardInterrupt as error:
         console.print("interrupted; the same command takes it up again")
@@ -88,10 +90,19 @@ ROUTES = {"fused": _export_fused, "optimum": _export_with_optimum}
 
 
 def _run(plan: ExportPlan, out_dir: Path, console: Console) -> Exported:
-    columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    told = TextColumn("{task.description}")
+    columns = (told, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task("weights", total=sum(job.size_bytes for job in plan.build.graph.jobs))
-        return run_export(plan, out_dir, lambda n_bytes: bar.advance(task, n_bytes))
+        task = bar.add_task("writing", total=sum(job.size_bytes for job in plan.build.graph.jobs))
+
+        def advance(n_bytes: int) -> None:
+            bar.advance(task, n_bytes)
+            if bar.finished:
+                bar.update(task, description="checking")  # runs the graph and hashes the files
+
+        exported = run_export(plan, out_dir, advance)
+        bar.update(task, description="written")
+        return exported
 
 
 def _estimate(plan: ExportPlan) -> Table:
@@ -103,7 +114,7 @@ def _estimate(plan: ExportPlan) -> Table:
             "parameters": f"{parameters.total / 1e6:,.1f} M, {parameters.active / 1e6:,.1f} M of them a token",
             "experts": f"{decoder.n_experts_per_token} of {decoder.n_experts}" if decoder.n_experts else "none",
             "model folder": f"{plan.size_bytes / MEGABYTE:,.1f} MB in {plan.options.precision}",
-            "window": f"{window:,} tokens, {plan.kv_bytes_per_token * window / MEGABYTE:,.0f} MB of cache when full",
+            "window": f"{window:,} tokens, {plan.kv_bytes_per_token * window / MEGABYTE:,.1f} MB of cache when full",
             "memory to export": f"about {plan.memory_bytes / MEGABYTE:,.0f} MB",
         }
     )
@@ -127,6 +138,7 @@ def _outcome(exported: Exported) -> Table:
     verdict, worst = exported.verdict, exported.report.worst()
     told = {
         "made": str(exported.folder),
+        "verdict": _judgement(verdict),
         "prefill against decode": f"{verdict.decode_difference:.1e} deviations, same choice {verdict.same_choice:.0%}",
         "rewind": f"{verdict.rewind_difference:.1e} deviations",
         "loads in": f"{verdict.load_ms:,.0f} ms, then {verdict.decode_ms_per_token:,.1f} ms a token"
@@ -144,6 +156,13 @@ def _outcome(exported: Exported) -> Table:
     if worst is not None:
         told["largest weight error"] = f"{worst[1].relative:.2%} in {worst[0]}"
     return _table(told)
+
+
+def _judgement(verdict: Verdict) -> str:
+    if verdict.doubts:
+        return f"[yellow]DOUBTFUL[/]: {'; '.join(verdict.doubts)}; compare with --precision fp32 before you use it"
+    ran = "it runs" if verdict.is_whole else "its first layers run"
+    return f"[green]PASS[/]: {ran}, all logits are finite, token by token gives what the whole text at once gives"
 
 
 def _table(rows: dict[str, str]) -> Table:

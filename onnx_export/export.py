@@ -14,9 +14,10 @@ from onnx_export import architectures, encodings, tokenizer
 from onnx_export.adapter import WEIGHTS_NAME as ADAPTER_NAME, read_adapter
 from onnx_export.blocks.latent_attention import LatentAttention
 from onnx_export.build import Build, Encoding
-from onnx_export.checkpoint import Checkpoint, Settings, Source, open_checkpoint, with_adapter
+from onnx_export.checkpoint import Checkpoint, Settings, Source, open_checkpoint, require_inside, with_adapter
 from onnx_export.coreml import Partition, partition
 from onnx_export.decoder import Decoder
+from onnx_export.disk import told_when_full
 from onnx_export.errors import ExportError, Unsupported
 from onnx_export.graph import Graph
 from onnx_export.parity import Parity
@@ -122,6 +123,11 @@ def plan_export(model_dir: Path, options: ExportOptions, encoding: Encoding | No
 
 def run_export(plan: ExportPlan, out_dir: Path, progress: Progress = lambda _: None) -> Exported:
     """Write the bundle beside `out_dir`, judge it, and only then give it its name."""
+    with told_when_full(out_dir.parent, plan.size_bytes):
+        return _run_export(plan, out_dir, progress)
+
+
+def _run_export(plan: ExportPlan, out_dir: Path, progress: Progress) -> Exported:
     partial = partial_folder(out_dir)
     write_model(plan, partial, progress)
     special = tokenizer.write_tokenizer(plan.checkpoint.folder, partial, plan.decoder.vocab_size)
@@ -205,7 +211,7 @@ def copy_license(source: Path, folder: Path) -> None:
     """Put the checkpoint's licence beside the weights, where it has one."""
     found = next((source / name for name in LICENSE_NAMES if (source / name).is_file()), None)
     if found is not None:
-        shutil.copyfile(found, folder / "LICENSE")
+        shutil.copyfile(require_inside(source, found), folder / "LICENSE")
 
 
 def _manifest(plan: ExportPlan, tokens: tokenizer.SpecialTokens) -> Manifest:

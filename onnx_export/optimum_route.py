@@ -18,6 +18,7 @@ from devstral_ls.engine.manifest import GRAPH_NAME, PREFILL_GRAPH_NAME, WEIGHTS_
 from onnx_export import tokenizer
 from onnx_export.checkpoint import Checkpoint, Settings, open_checkpoint
 from onnx_export.coreml import Partition, partition_of_file
+from onnx_export.disk import told_when_full
 from onnx_export.errors import Unsupported, VerdictError
 from onnx_export.export import Exported, ExportOptions, choose_window, copy_license, partial_folder
 from onnx_export.growing_runner import PAST, GrowingRunner
@@ -89,6 +90,11 @@ def plan_with_optimum(model_dir: Path, options: ExportOptions) -> OptimumPlan:
 
 def run_with_optimum(plan: OptimumPlan, out_dir: Path) -> Exported:
     """Trace, compare with transformers, judge, and only then give the folder its name."""
+    with told_when_full(out_dir.parent, plan.size_bytes):
+        return _run_with_optimum(plan, out_dir)
+
+
+def _run_with_optimum(plan: OptimumPlan, out_dir: Path) -> Exported:
     traced, folder = _traced(), plan.checkpoint.folder
     partial = partial_folder(out_dir)
     special = tokenizer.write_tokenizer(folder, partial, plan.checkpoint.settings.count("vocab_size"))

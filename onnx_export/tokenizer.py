@@ -11,7 +11,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from devstral_ls.engine.manifest import TOKENIZER_NAME
-from onnx_export.checkpoint import Settings, read_json
+from onnx_export.checkpoint import Settings, read_json, require_inside
 from onnx_export.errors import TokenizerError, Unsupported
 from onnx_export.vocabularies.sentencepiece import read_sentencepiece
 from onnx_export.vocabularies.tekken import read_tekken
@@ -51,7 +51,7 @@ def write_tokenizer(checkpoint: Path, bundle: Path, vocab_size: int) -> dict[str
     """Put a tokenizer.json into the bundle; return its special tokens with their ids."""
     target = bundle / TOKENIZER_NAME
     if (checkpoint / TOKENIZER_NAME).is_file():
-        shutil.copyfile(checkpoint / TOKENIZER_NAME, target)
+        shutil.copyfile(require_inside(checkpoint, checkpoint / TOKENIZER_NAME), target)
     else:
         _convert(checkpoint, target)
     _require_loadable(target, vocab_size)
@@ -78,7 +78,7 @@ def special_tokens(
 def _convert(checkpoint: Path, target: Path) -> None:
     for name, read in SOURCES.items():
         if (checkpoint / name).is_file():
-            read(checkpoint / name).save(str(target))
+            read(require_inside(checkpoint, checkpoint / name)).save(str(target))
             return
     raise TokenizerError(f"{checkpoint} holds none of {', '.join((TOKENIZER_NAME, *SOURCES))}; fetch its tokenizer")
 

@@ -3,10 +3,8 @@
 The file is laid out before anything is read, so a run that was interrupted loses at most one tensor.
 """
 
-import errno
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from devstral_ls.engine.manifest import WEIGHTS_NAME
-from onnx_export.errors import ExportError
+from onnx_export.disk import require_room
 from onnx_export.graph import Graph, Stored, WeightJob
 
 JOURNAL_NAME = ".progress.json"
@@ -56,19 +54,14 @@ def write_weights(
     """Write all weights that an earlier run of the same export had not; forced to disk every `sync_bytes`."""
     path = folder / WEIGHTS_NAME
     n_done = _jobs_done(folder, fingerprint, layout) if path.exists() else 0
-    _require_space(folder, layout, path)
+    require_room(folder, layout.size_bytes, path)
     journal = _Journal(folder, fingerprint, sync_bytes)
-    try:
-        with path.open("r+b" if n_done else "wb") as stream:
-            stream.truncate(layout.size_bytes)
-            progress(sum(job.size_bytes for job in graph.jobs[:n_done]))
-            for index, job in enumerate(graph.jobs[n_done:], n_done + 1):
-                _write_job(stream, job, layout, progress)
-                journal.record(stream, index, job.size_bytes)
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise ExportError(f"the disk of {folder} is full; free {layout.size_bytes >> 20} MiB and run again") from error
+    with path.open("r+b" if n_done else "wb") as stream:
+        stream.truncate(layout.size_bytes)
+        progress(sum(job.size_bytes for job in graph.jobs[:n_done]))
+        for index, job in enumerate(graph.jobs[n_done:], n_done + 1):
+            _write_job(stream, job, layout, progress)
+            journal.record(stream, index, job.size_bytes)
 
 
 @dataclass(slots=True)
@@ -104,15 +97,6 @@ def _jobs_done(folder: Path, fingerprint: str, layout: Layout) -> int:
         case {"fingerprint": str(earlier), "n_done": int(n_done)} if earlier == fingerprint:
             return n_done
     return 0
-
-
-def _require_space(folder: Path, layout: Layout, path: Path) -> None:
-    there = path.stat().st_blocks * 512 if path.exists() else 0
-    free = shutil.disk_usage(folder).free + there
-    if free < layout.size_bytes:
-        raise ExportError(
-            f"{folder} has {free >> 20} MiB free, the weights need {layout.size_bytes >> 20} MiB; free some or move"
-        )
 
 
 def _write_job(stream: BinaryIO, job: WeightJob, layout: Layout, progress: Progress) -> None:

@@ -1,10 +1,11 @@
 """Whatever is wrong with a checkpoint, one line says so, and no model folder that verifies is left behind."""
 
 import json
-import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from safetensors.numpy import load_file, save_file
 from devstral_ls.engine.manifest import verify_bundle
 from devstral_ls.errors import BundleMissing
 from onnx_export.errors import ExportError
-from onnx_export.export import ExportOptions, plan_export, run_export
+from onnx_export.export import ExportOptions, ExportPlan, plan_export, run_export
 
+DISK_BYTES, PAGE_BYTES = 4 << 20, 4096
 WEIGHT = "model.layers.0.self_attn.q_proj.weight"
 
 
@@ -36,6 +38,18 @@ def check_refused(checkpoint: Path, words: str, **options: object) -> None:
     for folder in (out, out.with_name("out.partial")):
         with pytest.raises(BundleMissing):
             verify_bundle(folder)
+
+
+def check_full(plan: ExportPlan, disk: Path, progress: Callable[[int], None]) -> None:
+    """One line, no folder that verifies; with the other file gone, the same export ends well."""
+    with pytest.raises(ExportError, match=r"the disk of \S+ is full; free \d+ MiB and run it again") as caught:
+        run_export(plan, disk / "out", progress)
+    assert "\n" not in str(caught.value)
+    for folder in (disk / "out", disk / "out.partial"):
+        with pytest.raises(BundleMissing):
+            verify_bundle(folder)
+    (disk / "other").unlink()
+    assert "mixtral" == verify_bundle(run_export(plan, disk / "out").folder).architecture
 
 
 def edit_config(checkpoint: Path, **changes: object) -> None:
@@ -104,6 +118,15 @@ def test_shard_that_links_away(checkpoint: Path, tmp_path: Path) -> None:
     (checkpoint / "model.safetensors").rename(tmp_path / "elsewhere.safetensors")
     (checkpoint / "model.safetensors").symlink_to(tmp_path / "elsewhere.safetensors")
     check_refused(checkpoint, r"links to .*elsewhere\.safetensors, outside the checkpoint")
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "LICENSE"])
+def test_copied_file_that_links_away(checkpoint: Path, tmp_path: Path, name: str) -> None:
+    """A checkpoint cannot carry a file of this machine into a model folder that is given on."""
+    (tmp_path / "private").write_text("secret")
+    (checkpoint / name).unlink(missing_ok=True)
+    (checkpoint / name).symlink_to(tmp_path / "private")
+    check_refused(checkpoint, rf"{name} links to .*private, outside the checkpoint")
 
 
 def test_shard_that_links_into_the_hugging_face_cache(checkpoint: Path, tmp_path: Path) -> None:
@@ -207,19 +230,45 @@ def test_model_folder_that_exists(checkpoint: Path, tmp_path: Path) -> None:
     check_refused(checkpoint, r"out exists already; choose another folder or remove it")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists() or os.geteuid() != 0, reason="needs a small file system")
-def test_full_disk(checkpoint: Path, tmp_path: Path) -> None:
-    """The size is known before, so a disk that is too small is told before anything is written."""
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """Mounts a file system of so many bytes."""
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], check=False)
-    if mounted.returncode != 0:
-        pytest.skip("cannot mount here")
-    try:
-        with pytest.raises(ExportError, match=r"0 MiB free, the weights need"):
-            run_export(plan_export(checkpoint, ExportOptions()), small / "out")
-    finally:
-        subprocess.run(["umount", small], check=True)
+
+    def mount(n_bytes: int) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={n_bytes}", "none", small]
+        if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            pytest.skip("cannot mount here")
+        return small
+
+    yield mount
+    subprocess.run(["umount", small], check=False, capture_output=True)
+
+
+def test_full_disk(checkpoint: Path, small_disk: Callable[[int], Path]) -> None:
+    """The size is known before, so a disk that is too small is told before anything is written."""
+    with pytest.raises(ExportError, match=r"0 MiB free, the weights need 1 MiB"):
+        run_export(plan_export(checkpoint, ExportOptions()), small_disk(64 << 10) / "out")
+
+
+def test_disk_that_fills_meanwhile(checkpoint: Path, small_disk: Callable[[int], Path]) -> None:
+    """Somebody else takes the room while weights are written."""
+    disk = small_disk(DISK_BYTES)
+
+    def fill(_n_bytes: int) -> None:
+        with suppress(OSError):
+            (disk / "other").write_bytes(bytes(DISK_BYTES))
+
+    check_full(plan_export(checkpoint, ExportOptions(precision="fp32")), disk, fill)
+
+
+def test_disk_that_holds_the_weights_alone(checkpoint: Path, small_disk: Callable[[int], Path]) -> None:
+    """The graph comes after them and does not fit."""
+    disk, plan = small_disk(DISK_BYTES), plan_export(checkpoint, ExportOptions(precision="fp32"))
+    n_pages = -(-plan.size_bytes // PAGE_BYTES)
+    (disk / "other").write_bytes(bytes(DISK_BYTES - (n_pages + 1) * PAGE_BYTES))
+    check_full(plan, disk, lambda _n_bytes: None)
 
 
 def test_command_line_says_one_line(checkpoint: Path, tmp_path: Path) -> None:
@@ -236,3 +285,21 @@ def test_command_line_dry_run_writes_nothing(checkpoint: Path, tmp_path: Path) -
     command = [sys.executable, "-m", "onnx_export", checkpoint, tmp_path / "out", "--dry-run"]
     assert 0 == subprocess.run(command, capture_output=True, check=False).returncode
     assert ["checkpoint"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_command_line_says_what_the_system_refuses(checkpoint: Path) -> None:
+    """Whatever the system has against the folder, it is one line with its name."""
+    out = checkpoint / "config.json" / "out"
+    command = [sys.executable, "-m", "onnx_export", checkpoint, out, "--window", "64"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert 2 == told.returncode
+    assert told.stderr.endswith(f"error: {out}.partial: Not a directory\n")
+
+
+def test_command_line_tells_estimate_and_verdict(checkpoint: Path, tmp_path: Path) -> None:
+    """A newcomer reads how large it gets before, and whether it is good after."""
+    command = [sys.executable, "-m", "onnx_export", checkpoint, tmp_path / "out"]
+    told = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    before, _, after = told.partition("written ")
+    assert "memory to export" in before
+    assert "PASS: it runs, all logits are finite" in after
