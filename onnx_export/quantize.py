@@ -2,7 +2,7 @@
 
     weight ≈ (code - 2^(bits-1)) · scale        codes in bytes (8 bits) or two to a byte (4 bits, low one first)
 
-Scales are rounded to float16 before the codes are chosen, so that what is stored is what was fitted.
+Scales are rounded to float16 before the codes are chosen, so that codes fit what is stored.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 32
-# Candidates for the 4-bit scale, as the code that the largest weight of a block is sent to.
-FIT_TARGETS = (-8.0, -7.2, -8.6)
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8]
@@ -40,20 +38,22 @@ class Quantised:
 
 
 def quantise(rows: Floats, bits: int) -> Quantised:
-    """Quantise rows [n_rows, n_columns]; columns are padded with zeros to whole blocks."""
-    blocks = _blocks(rows)
-    scales = _eight_bit_scales(blocks) if bits == 8 else _fitted_scales(blocks)
-    return Quantised(_codes(blocks, scales, bits), scales, bits)
+    """Round rows [n_rows, n_columns] to the nearest codes; columns are padded with zeros to whole blocks.
+
+    Scales that are fitted to the codes move the weights less and cost more of the loss (docs/export.md).
+    """
+    blocks = as_blocks(rows)
+    return with_scales(blocks, _eight_bit_scales(blocks) if bits == 8 else _four_bit_scales(blocks), bits)
 
 
-def quantise_to_nearest(rows: Floats, bits: int) -> Quantised:
-    """Quantise with the scale that the largest weight of each block asks for: the plain method, for comparison."""
-    blocks = _blocks(rows)
-    scales = _eight_bit_scales(blocks) if bits == 8 else _storable(_largest(blocks) / FIT_TARGETS[0])
-    return Quantised(_codes(blocks, scales, bits), scales, bits)
+def with_scales(blocks: Floats, scales: Floats, bits: int) -> Quantised:
+    """Quantise blocks [n_rows, n_blocks, BLOCK] with scales [n_rows, n_blocks] that were chosen for them."""
+    storable = _storable(scales)
+    return Quantised(_codes(blocks, storable, bits), storable, bits)
 
 
-def _blocks(rows: Floats) -> Floats:
+def as_blocks(rows: Floats) -> Floats:
+    """[n_rows, n_blocks, BLOCK]."""
     n_rows, n_columns = rows.shape
     padding = -n_columns % BLOCK
     if padding:
@@ -61,33 +61,17 @@ def _blocks(rows: Floats) -> Floats:
     return rows.reshape(n_rows, -1, BLOCK)
 
 
-def _eight_bit_scales(blocks: Floats) -> NDArray[np.float16]:
-    return _storable(np.abs(blocks).max(axis=-1) / np.float32(127))
+def _eight_bit_scales(blocks: Floats) -> Floats:
+    scales: Floats = np.abs(blocks).max(axis=-1) / np.float32(127)
+    return scales
 
 
-def _fitted_scales(blocks: Floats) -> NDArray[np.float16]:
-    """Round with a few scales around the plain one, fit each to its codes, keep the one that explains most.
-
-    For codes c and weights w the best scale is c·w / c·c, and it explains (c·w)² / c·c of w·w.
-    """
-    largest = _largest(blocks)
-    reciprocal = np.divide(1, largest, out=np.zeros_like(largest), where=largest != 0)
-    best = np.zeros_like(largest)
-    explained = np.full_like(largest, -1)
-    levels = np.empty_like(blocks)
-    for target in FIT_TARGETS:
-        np.multiply(blocks, (reciprocal * np.float32(target))[..., None], out=levels)
-        np.clip(np.rint(levels, out=levels), -8, 7, out=levels)
-        products = np.einsum("...k,...k", levels, blocks)
-        squares = np.maximum(np.einsum("...k,...k", levels, levels), 1)
-        scales = products / squares
-        gain = scales * products
-        best = np.where(explained < gain, scales, best)
-        np.maximum(explained, gain, out=explained)
-    return _storable(best)
+def _four_bit_scales(blocks: Floats) -> Floats:
+    """The weight of largest magnitude is met exactly, by the code that has no opposite."""
+    return largest_weights(blocks) / np.float32(-8)
 
 
-def _largest(blocks: Floats) -> Floats:
+def largest_weights(blocks: Floats) -> Floats:
     """Return the weight of largest magnitude of each block, with its sign."""
     high, low = blocks.max(axis=-1), blocks.min(axis=-1)
     largest: Floats = np.where(-low < high, high, low)

@@ -1,4 +1,4 @@
-"""What quantising costs: error by method, bytes a weight, and the loss of a model on text that it was not trained on.
+"""What quantising costs: error, bytes a weight, and the loss of a model on text that it was not trained on.
 
 python benchmarks/export/quantisation.py [--model HF_DIR]
 
@@ -31,7 +31,7 @@ from onnx_export import encodings
 from onnx_export.encodings import blockwise
 from onnx_export.encodings.blockwise import TABLE_BITS
 from onnx_export.export import ExportOptions, plan_export, write_model
-from onnx_export.quantize import BLOCK, Quantised, quantise, quantise_to_nearest
+from onnx_export.quantize import BLOCK, Quantised, quantise
 from onnx_export.verdict import GraphRunner
 
 ROOT = Path(__file__).parents[2]
@@ -67,12 +67,7 @@ def samples() -> dict[str, Floats]:
 
 
 def errors(rows: Floats) -> dict[str, float]:
-    methods = {
-        "int8": quantise(rows, 8),
-        "int4 nearest": quantise_to_nearest(rows, 4),
-        "int4 fitted": quantise(rows, 4),
-    }
-    return {name: round(relative(rows, stored), 5) for name, stored in methods.items()}
+    return {f"int{bits}": round(relative(rows, quantise(rows, bits)), 5) for bits in (8, 4)}
 
 
 def relative(rows: Floats, stored: Quantised) -> float:
@@ -94,9 +89,6 @@ def losses(checkpoint: Path) -> dict[str, object]:
     rows: dict[str, object] = {"n_tokens": len(windows) * (WINDOW_TOKENS - 1), "text": "this repository's own sources"}
     for precision in encodings.PRECISIONS:
         rows[precision] = loss(checkpoint, precision, windows)
-    blockwise.quantise = quantise_to_nearest  # the same graph with the plain method
-    rows["int4 nearest"] = loss(checkpoint, "int4", windows)
-    blockwise.quantise = quantise
     blockwise.TABLE_BITS = 4  # the same graph with embedding and head in 4 bits, too
     rows["int4, tables too"] = loss(checkpoint, "int4", windows)
     blockwise.TABLE_BITS = TABLE_BITS
@@ -174,23 +166,28 @@ def dequantised(stored: dict[str, Any], name: str) -> Floats:
     return rows
 
 
-def text_windows(tokenizer: Tokenizer) -> list[NDArray[np.int64]]:
+def text_windows(tokenizer: Tokenizer, n_windows: int = N_WINDOWS) -> list[NDArray[np.int64]]:
     start = tokenizer.token_to_id("<s>")
     texts = [path.read_text("utf-8") for path in sorted(ROOT.glob("devstral_ls/**/*.py"))]  # none of it was trained on
     tokens = [token for text in texts for token in tokenizer.encode(text, add_special_tokens=False).ids]
     size = WINDOW_TOKENS - 1
-    cuts = range(0, min(len(tokens) - size, N_WINDOWS * size), size)
+    cuts = range(0, min(len(tokens) - size, n_windows * size), size)
     return [np.array([start, *tokens[cut : cut + size]], np.int64) for cut in cuts]
 
 
 def loss(checkpoint: Path, precision: str, windows: list[NDArray[np.int64]]) -> dict[str, float]:
+    return reading(*window_losses(checkpoint, precision, windows))
+
+
+def window_losses(checkpoint: Path, precision: str, windows: list[NDArray[np.int64]]) -> tuple[list[float], float]:
+    """Nats a token of each window, and the megabytes of the model that was made for it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         options = replace(ExportOptions(), precision=precision, window_tokens=WINDOW_TOKENS)
         plan = plan_export(checkpoint, options)
         write_model(plan, folder)
-        runner = GraphRunner(folder / "model.onnx", WINDOW_TOKENS, n_threads=1)
-        return reading([window_loss(runner, window) for window in windows], folder_megabytes(folder))
+        runner = GraphRunner(folder / GRAPH_NAME, WINDOW_TOKENS, n_threads=1)
+        return [window_loss(runner, window) for window in windows], folder_megabytes(folder)
 
 
 def reading(nats: list[float], megabytes: float) -> dict[str, float]:

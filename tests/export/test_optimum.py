@@ -190,7 +190,7 @@ def test_plain_positions_are_spelled_for_version_4() -> None:
 
 
 @pytest.mark.optimum
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", KNOWN_TO_OPTIMUM)
 def test_route_equals_transformers_5(name: str, tmp_path: Path) -> None:
     """Traced from transformers 4, the graph computes what transformers 5 computed for the same checkpoint."""
@@ -236,7 +236,7 @@ def test_bad_weights(edit: object, words: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.optimum
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("name", "provider"), [("qwen3_moe", "cpu"), ("qwen3", "coreml")])
 def test_traced_checkpoint_is_served(name: str, provider: str, tmp_path: Path) -> None:
     """`model add --route optimum`, then `complete --model`, which runs static shapes on the CPU as well."""

@@ -28,7 +28,7 @@ from onnx_export.matrix import (
     stacked,
     transposed,
 )
-from onnx_export.quantize import BLOCK, quantise, quantise_to_nearest
+from onnx_export.quantize import BLOCK, quantise
 from onnx_export.safetensors_file import read_table
 
 Floats = NDArray[np.float32]
@@ -111,16 +111,15 @@ def test_quantised_weights_are_near(rows: Floats, bits: int) -> None:
     assert (difference <= largest / n_steps * 1.25 + SMALLEST_SCALE * n_steps).all()
 
 
-@given(arrays(np.float32, (2, 64), elements=WEIGHTS))
-@settings(max_examples=50, deadline=None)
-def test_fitted_scales_lose_no_more_than_plain_ones(rows: Floats) -> None:
-    """The plain scale is among the candidates, so fitting can only help (up to the rounding of scales)."""
-
-    def lost(stored: Floats) -> float:
-        return float(((stored - rows) ** 2).sum())
-
-    plain = lost(quantise_to_nearest(rows, 4).dequantised())
-    assert lost(quantise(rows, 4).dequantised()) <= plain * 1.01 + 1e-5
+def test_largest_weight_of_four_bits_is_exact() -> None:
+    """Outliers matter more than the sum of squares: the one of each block is met, whatever its sign."""
+    rows = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float16).astype(np.float32)
+    largest = np.abs(rows.reshape(-1, BLOCK)).argmax(-1)
+    stored = quantise(rows, 4).dequantised().reshape(-1, BLOCK)
+    np.testing.assert_array_equal(
+        np.take_along_axis(rows.reshape(-1, BLOCK), largest[:, None], 1),
+        np.take_along_axis(stored, largest[:, None], 1),
+    )
 
 
 def test_packing_puts_the_first_weight_low() -> None:
