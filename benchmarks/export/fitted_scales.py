@@ -9,6 +9,8 @@ import argparse
 import json
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,7 @@ def main() -> None:
             }
             for name, rows in samples().items()
         },
+        "cpu_seconds_per_billion_weights": {"nearest": cpu_seconds(nearest), "fitted": cpu_seconds(fit)},
         "n_tokens": N_WINDOWS * (WINDOW_TOKENS - 1),
     }
     with tempfile.TemporaryDirectory() as scratch:
@@ -55,17 +58,32 @@ def compared(checkpoint: Path) -> dict[str, float]:
     """What each method adds to the loss, and their difference with its standard error over windows."""
     windows = text_windows(Tokenizer.from_file(str(checkpoint / "tokenizer.json")), N_WINDOWS)
     full = np.array(window_losses(checkpoint, "fp32", windows)[0])
-    nearest = np.array(window_losses(checkpoint, "int4", windows)[0])
+    plain = np.array(window_losses(checkpoint, "int4", windows)[0])
     blockwise.quantise = lambda rows, bits: fit(rows) if bits == 4 else quantise(rows, bits)
     fitted = np.array(window_losses(checkpoint, "int4", windows)[0])
     blockwise.quantise = quantise
-    difference = fitted - nearest
+    difference = fitted - plain
     return {
-        "nearest": round(float((nearest - full).mean()), 5),
+        "nearest": round(float((plain - full).mean()), 5),
         "fitted": round(float((fitted - full).mean()), 5),
         "fitted minus nearest": round(float(difference.mean()), 5),
         "standard error": round(float(difference.std(ddof=1) / np.sqrt(len(windows))), 5),
     }
+
+
+def nearest(rows: Floats) -> Quantised:
+    return quantise(rows, 4)
+
+
+def cpu_seconds(method: Callable[[Floats], Quantised]) -> float:
+    """Of a billion normal weights, the least of five runs."""
+    rows = np.random.default_rng(0).standard_normal((2048, 4096)).astype(np.float32)
+    readings = []
+    for _ in range(5):
+        start = time.process_time()
+        method(rows).packed()
+        readings.append(time.process_time() - start)
+    return round(min(readings) * 1e9 / rows.size, 1)
 
 
 def fit(rows: Floats) -> Quantised:
