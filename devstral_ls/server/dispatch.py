@@ -151,7 +151,8 @@ class Protocol(LanguageServerProtocol):
         if reason := refusal(self.phase, method):
             return reason
         is_known = method in self.fm.features or method in self.fm.builtin_features
-        is_notification = self.get_message_type(method) is not None and self.get_result_type(method) is None
+        is_standard = self.get_message_type(method) is not None
+        is_notification = method in self._server.heard or (is_standard and self.get_result_type(method) is None)
         return None if is_known and not is_notification else JsonRpcMethodNotFound(f"unknown method {method}")
 
     def _take_notification(self, message: dict[str, Any]) -> None:
@@ -304,6 +305,7 @@ class Server(LanguageServer):
 
     session: Session
     requests: Requests
+    heard: frozenset[str]  # the notifications that we know
 
     def __init__(self, *, stop: Callable[[int], None], gone: Callable[[], None]) -> None:
         super().__init__(
@@ -322,6 +324,7 @@ class Server(LanguageServer):
         """Answer for this session from now on."""
         self.session = session
         self.requests = requests
+        self.heard = frozenset(notifications)
         for method, request in requests.items():
             self.feature(method, request.options)(request.answer)
         for method, take in notifications.items():
