@@ -66,7 +66,6 @@ class Explanation:
     raises: tuple[str, ...] = ()
     callees: tuple[str, ...] = ()
     calls: Calls = NO_CALLS
-    generated: str = ""  # what a model says about it; never there at the first question
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +107,6 @@ def as_markdown(explanation: Explanation, language_id: str) -> str:
     parts = [_fenced(explanation.signature, language_id)] if explanation.signature else []
     if explanation.documentation:
         parts.append(escape(explanation.documentation))
-    if explanation.generated:
-        parts.append(f"{escape(explanation.generated)} *(generated)*")
     if explanation.defined_at:
         parts.append(f"*{escape(explanation.defined_at)}*")
     if explanation.raises or explanation.callees or explanation.calls.n_calls:
@@ -120,8 +117,7 @@ def as_markdown(explanation: Explanation, language_id: str) -> str:
 
 def as_lines(explanation: Explanation) -> Iterator[str]:
     """The same as plain text."""
-    generated = f"{explanation.generated} (generated)" if explanation.generated else ""
-    for part in (explanation.signature, explanation.documentation, generated, explanation.defined_at):
+    for part in (explanation.signature, explanation.documentation, explanation.defined_at):
         if part:
             yield visible(part)
     yield from map(visible, _words_about_calls(explanation))
