@@ -36,6 +36,7 @@ SAYS = {"    return ": "2 * (width + height)", "return width ": "+ height"}
 SHIM = """\
 #!/bin/sh
 export PYTHONPATH="{root}"
+[ "$*" = serve ] && [ -n "$RECORDER" ] && exec $RECORDER
 [ "$*" = serve ] && exec "{python}" "{root}/tests/server/scripted_server.py" {says}
 exec "{python}" -m devstral_ls "$@"
 """

@@ -1,8 +1,8 @@
 """Stand between an editor and the server, with a scripted model, and write down what both say.
 
-The tests of the editors start it in place of the server:
+The tests of the editors start it in place of the server where this variable names it; paths are absolute there:
 
-    DEVSTRAL_LS_COMMAND="python tests/sessions/record.py neovim" pytest -m editor tests/editors/test_neovim.py -k …
+    RECORDER="$PWD/.venv/bin/python $PWD/tests/sessions/record.py neovim" pytest -m editor tests/editors/test_neovim.py
 """
 
 import json
