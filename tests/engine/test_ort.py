@@ -1,5 +1,6 @@
 """ONNX Runtime behind the seam, on a tiny exported mixture of experts."""
 
+import mmap
 import sys
 from pathlib import Path
 
@@ -111,6 +112,24 @@ def test_memory_is_counted_as_it_fills(backend: OrtBackend, tokens: np.ndarray) 
     run(backend, tokens[: N_TOKENS // 2], 8, half)
     run(backend, tokens, 8, whole)
     assert [0, 2] == [backend.new_cache(9).size_bytes, whole.size_bytes / half.size_bytes]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_given_back(backend: OrtBackend) -> None:
+    """A dropped cache leaves nothing behind, though others lie beside it, and one in its place is taken as it fills."""
+    full = backend.new_cache(4 * backend.window_tokens)
+    caches = [backend.new_cache(full.capacity_tokens) for _ in range(32)]
+    before = resident_bytes()
+    for cache in caches:
+        backend.copy(full, cache, full.capacity_tokens)
+    taken = resident_bytes() - before
+    del cache, caches[::2]
+    caches += [backend.new_cache(full.capacity_tokens) for _ in range(16)]
+    assert resident_bytes() - before == pytest.approx(taken / 2, rel=0.1)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 @pytest.mark.parametrize(("provider", "problem"), [("tpu", "known are cpu"), ("cuda", "install devstral-ls")])

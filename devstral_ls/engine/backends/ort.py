@@ -1,5 +1,8 @@
 """ONNX Runtime as a backend: one static key-value buffer a cache, bound as past and present."""
 
+import math
+import mmap
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -212,8 +215,22 @@ def _session_options(n_threads: int) -> ort.SessionOptions:
 
 def _buffer(shape: tuple[int, ...], dtype: type, device: str) -> ort.OrtValue:
     if device == "cpu":
-        return ort.OrtValue.ortvalue_from_numpy(np.zeros(shape, dtype))
+        return ort.OrtValue.ortvalue_from_numpy(_zeros(shape, dtype))
     return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, device, 0)
+
+
+def _zeros(shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+    """Zeros in pages of their own: the system gives each when it is written and has all back with the array.
+
+    The heap keeps what is given back to it, and clears it whole, so takes it whole, when it is asked again.
+    """
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    if sys.platform == "win32":
+        return np.frombuffer(mmap.mmap(-1, n_bytes), dtype).reshape(shape)
+    pages = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if sys.platform == "linux":
+        pages.madvise(mmap.MADV_NOHUGEPAGE)  # two pages would fill a short sequence's whole buffer
+    return np.frombuffer(pages, dtype).reshape(shape)
 
 
 def _copy(source: ort.OrtValue, target: ort.OrtValue, n_tokens: int) -> None:
