@@ -26,7 +26,7 @@ from devstral_ls.engine.tokenizer import Tokenizer
 from devstral_ls.errors import DevstralError
 
 # What parked caches may take: enough for many places in a small model, and for two long prompts in any.
-CACHE_LIMIT_MIB = 96
+CACHE_LIMIT_MIB = 64
 TWO_PROMPTS_TOKENS = 2 * 4096
 RECENT_LIMIT = 256
 # More threads than this wait for memory rather than compute.
