@@ -3,6 +3,7 @@
 import math
 import mmap
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,8 @@ def _zeros(shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
         return np.frombuffer(mmap.mmap(-1, n_bytes), dtype).reshape(shape)
     pages = mmap.mmap(-1, n_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if sys.platform == "linux":
-        pages.madvise(mmap.MADV_NOHUGEPAGE)  # two pages would fill a short sequence's whole buffer
+        with suppress(OSError):  # a kernel without huge pages refuses the word, and needs none
+            pages.madvise(mmap.MADV_NOHUGEPAGE)  # one would be taken whole for a short sequence
     return np.frombuffer(pages, dtype).reshape(shape)
 
 
