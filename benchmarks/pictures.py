@@ -58,6 +58,7 @@ class Frame:
 PICTURES = {
     "demo": Picture("devstral-ls demo", 100, 34),
     "doctor": Picture("devstral-ls doctor", 96, 14),
+    "offline": Picture("devstral-ls doctor --prove-offline", 96, 14),
 }
 
 

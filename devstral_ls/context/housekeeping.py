@@ -1,12 +1,21 @@
-"""Indexes of folders that are gone do not stay: each says whose it is, and is removed some days after its last use."""
+"""What lies in the user's cache folder is ours to tidy: the index of a folder that is gone does not stay there."""
 
+import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
 KEEP_GONE_DAYS = 3  # a drive that is not mounted today may be there tomorrow
 _OWNER = "index-of"  # a file with the path of the root
 _DAY_S = 86_400
+
+
+def cache_folder() -> Path:
+    """Where everything is kept that can be made again."""
+    chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return (Path(chosen) if chosen else home) / "devstral-ls"
 
 
 def sign(folder: Path, root: Path) -> None:

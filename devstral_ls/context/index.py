@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from devstral_ls.context.columns import Columns, open_published
+from devstral_ls.context.housekeeping import cache_folder
 from devstral_ls.context.walk import is_too_wide
 
 N_KEPT_GENERATIONS = 2
@@ -83,11 +83,4 @@ class Index:
 def folder_of(root: Path) -> Path:
     """Where the index of a root is kept, in the user's cache folder."""
     name = blake2b(str(root).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return _cache_folder() / "devstral-ls" / "index" / f"{root.name or 'root'}-{name}"
-
-
-def _cache_folder() -> Path:
-    chosen = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    if chosen:
-        return Path(chosen)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return cache_folder() / "index" / f"{root.name or 'root'}-{name}"

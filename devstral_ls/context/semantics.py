@@ -16,6 +16,8 @@ from typing import Any
 import jedi
 from jedi.api.environment import InterpreterEnvironment
 
+from devstral_ls.context.housekeeping import cache_folder
+
 MAX_DEFINITIONS = 16
 MAX_MEMBERS = 2_000
 # Who has this may have any member.
@@ -40,6 +42,7 @@ def _be_safe_and_quick() -> None:
     jedi.settings.dynamic_array_additions = False
     jedi.settings.auto_import_modules = []
     jedi.settings.allow_unsafe_interpreter_executions = False
+    jedi.settings.cache_directory = str(cache_folder() / "jedi")
 
 
 def _answer(question: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def test_the_kernel_testifies(capfd: pytest.CaptureFixture[str]) -> None:
     assert "a hover and a proven fix" in found["conversation"]["words"]
     assert {"good"} == {each["level"] for each in found.values()}
     assert "ruff" in found["programs"]["words"]
+    assert "jedi" not in found["written to"]["words"]  # what it keeps lies in our own cache
 
 
 def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
