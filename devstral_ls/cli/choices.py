@@ -9,7 +9,7 @@ from devstral_ls.config import Settings
 from devstral_ls.errors import UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` does not need the model runtime
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 Model = Annotated[str, typer.Option(metavar="NAME|FOLDER", help="The model; without it, the embedded one.")]
 Provider = Annotated[str, typer.Option(metavar="cpu|cuda|coreml", help="Where ONNX Runtime runs it.")]

@@ -13,7 +13,7 @@ from devstral_ls.config import Settings
 from devstral_ls.text import Place
 
 if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the model runtime
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
     from devstral_ls.engine.request import Metrics
     from devstral_ls.features.outcome import Outcome, Suggestion
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the mo
     from rich.text import Text
 
     from devstral_ls.context.explanation import Choice, Explanation
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 INDEX_WAIT_S = 120.0
 MAX_BUDGET_TOKENS = 131_072

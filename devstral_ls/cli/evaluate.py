@@ -19,7 +19,7 @@ from devstral_ls.errors import UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the model runtime
     from devstral_ls.context import Sources
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
     from devstral_ls.features.holes import Hole
     from devstral_ls.features.scores import Score
 

@@ -17,7 +17,7 @@ from devstral_ls.config import Settings
 from devstral_ls.errors import DevstralError
 
 if TYPE_CHECKING:  # for start-up: `--help` does not need the model runtime
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
     from devstral_ls.engine.request import GenerationRequest, Metrics
 
 SLOW_LOAD_MS = 5_000

@@ -22,7 +22,7 @@ _MAX_SHOWN = 6
 _MISTAKE = '\n\n\nshelf = Libary("North")\n'
 _ATTEMPT = """
 import socket, subprocess, sys
-from devstral_ls.server.offline import seal
+from devstral_ls.offline import seal
 print(seal().is_kernel)
 program = "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM)"
 print(subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL).returncode != 0)

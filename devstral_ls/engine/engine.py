@@ -73,7 +73,7 @@ class Engine:
 
     async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """Completions for a request, best first; cancelling the awaiting task cancels the work."""
-        future = self._scheduler.submit(request, cancel)
+        future = self.submit(request, cancel)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -82,12 +82,16 @@ class Engine:
 
     def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """The same for callers without an event loop."""
-        return self._scheduler.submit(request, cancel).result()
+        return self.submit(request, cancel).result()
+
+    def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
+        """The same for callers that wait later."""
+        return self._scheduler.submit(request, cancel)
 
     def prefill(self, request: GenerationRequest, cancel: CancelToken | None = None) -> "Future[Generation]":
         """Read a prompt ahead of time, when nothing else is to do; nobody needs to wait for it."""
         ahead = replace(request, priority=Priority.PREFILL, max_tokens=0)
-        return self._scheduler.submit(ahead, cancel or CancelToken())
+        return self.submit(ahead, cancel or CancelToken())
 
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""

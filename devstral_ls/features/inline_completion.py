@@ -30,7 +30,7 @@ from devstral_ls.features.shape import Extent, Shape, shape_at
 from devstral_ls.text import Document, Place
 
 if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 MAX_PREFIX_TOKENS = 1024
 MAX_SUFFIX_TOKENS = 256

@@ -17,7 +17,7 @@ from devstral_ls.engine.request import (
 from devstral_ls.text import Document, Place, Span
 
 if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 MAX_PREFIX_TOKENS = 1024
 MAX_SUFFIX_TOKENS = 512

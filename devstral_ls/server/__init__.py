@@ -9,10 +9,10 @@ from typing import BinaryIO, NoReturn
 from devstral_ls.config import Settings
 from devstral_ls.engine.bundles import data_folder
 from devstral_ls.ledger import FILE_NAME
+from devstral_ls.offline import seal
 from devstral_ls.server.conversation import converse
 from devstral_ls.server.lifecycle import leave
 from devstral_ls.server.loading import OpenEngine, open_bundle
-from devstral_ls.server.offline import seal
 
 __all__ = ["serve"]
 

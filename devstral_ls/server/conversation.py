@@ -16,7 +16,7 @@ from devstral_ls.server.session import Session
 from devstral_ls.server.wire import Reader, Writer
 
 if TYPE_CHECKING:  # heavy, and only named here
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 
 async def converse(

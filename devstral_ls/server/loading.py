@@ -15,7 +15,7 @@ from devstral_ls.server.session import Session
 from devstral_ls.server.status import LOADING, READY, Kind, Status
 
 if TYPE_CHECKING:  # importing the engine is what the background is for
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 _LOGGER = logging.getLogger(__name__)
 

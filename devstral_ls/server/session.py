@@ -25,7 +25,7 @@ from devstral_ls.text import Document, Place
 
 if TYPE_CHECKING:  # heavy rooms are imported when the first request or the loading thread needs them
     from devstral_ls.context import Sources, Workspace
-    from devstral_ls.engine.engine import Engine
+    from devstral_ls.engine.face import Engine
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-BEGINNING = "import socket, subprocess, sys; from devstral_ls.server.offline import seal; sealed = seal();"
+BEGINNING = "import socket, subprocess, sys; from devstral_ls.offline import seal; sealed = seal();"
 
 
 def outcome(program: str) -> str:

@@ -1,0 +1,39 @@
+"""What everybody else sees of an engine, wherever it runs: in this process, or in one that editors share."""
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.request import Generation, GenerationRequest, Metrics
+
+
+class Engine(Protocol):
+    """Takes requests from any thread, answers each exactly once."""
+
+    async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
+        """Completions for a request, best first; cancelling the awaiting task cancels the work."""
+        ...
+
+    def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
+        """The same for callers without an event loop."""
+        ...
+
+    def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
+        """The same for callers that wait later."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """How much of a budget this text takes."""
+        ...
+
+    def recent(self) -> tuple[Metrics, ...]:
+        """Metrics of the last requests, oldest first."""
+        ...
+
+    def facts(self) -> dict[str, object]:
+        """What `doctor` and the status show."""
+        ...
+
+    def close(self) -> None:
+        """Cancel and answer what is under way, then give back what it holds."""
+        ...
