@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Self
 
 _MAX_SHOWN_CHARACTERS = 80
@@ -79,6 +80,17 @@ class Settings:
         default=False,
         metadata={"doc": "Whether what our checkers find is also reported, for editors without another Python linter."},
     )
+    checkers: tuple[Mapping[str, Any], ...] = field(
+        default=(),
+        metadata={"doc": "Programs of yours that also judge texts, as in the page on fixes.", "scope": "user"},
+    )
+    trusted_folders: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "doc": "Folders that you trust with all below them: in projects there, and nowhere else, `checkers` run.",
+            "scope": "user",
+        },
+    )
 
     @classmethod
     def parse(cls, given: Mapping[str, Any]) -> tuple["Settings", list[str]]:
@@ -104,6 +116,11 @@ class Settings:
             return f"suggestions are switched off for {language_id}"
         pattern = next((each for each in self.disabled_files if fnmatchcase(path, each)), None)
         return f"suggestions are switched off for {pattern}" if pattern else None
+
+    def trusts(self, root: Path) -> bool:
+        """Whether programs may be run in the project below `root`, wherever links lead."""
+        folders = (Path(each).expanduser() for each in self.trusted_folders)
+        return any(each.is_absolute() and root.resolve().is_relative_to(each.resolve()) for each in folders)
 
 
 USER_SCOPE = frozenset(each.name for each in fields(Settings) if each.metadata.get("scope") == "user")
@@ -150,6 +167,7 @@ _TYPE_NAMES: dict[Any, str] = {
     str: "text",
     int: "whole number",
     tuple[str, ...]: "list of texts",
+    tuple[Mapping[str, Any], ...]: "list of objects",
 }
 
 
@@ -188,6 +206,8 @@ def _shown(value: Any) -> str:
 def _is_of_type(value: Any, wanted: Any) -> bool:
     if wanted == tuple[str, ...]:
         return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+    if wanted == tuple[Mapping[str, Any], ...]:
+        return isinstance(value, (list, tuple)) and all(isinstance(each, Mapping) for each in value)
     return type(value) is wanted
 
 

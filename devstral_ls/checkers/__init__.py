@@ -1,6 +1,8 @@
 """What is wrong with a text, one file a checker, and how two answers compare. A checker never changes a file."""
 
 from devstral_ls.checkers.comparison import Comparison, compare, span_after
+from devstral_ls.checkers.declarations import declarations_of
+from devstral_ls.checkers.declared import Declaration, Declared
 from devstral_ls.checkers.problem import Checker, Problem, Severity
 from devstral_ls.checkers.ruff import Ruff
 from devstral_ls.checkers.syntax import Broken, Syntax
@@ -11,6 +13,8 @@ __all__ = [
     "Broken",
     "Checker",
     "Comparison",
+    "Declaration",
+    "Declared",
     "Problem",
     "Ruff",
     "Severity",
@@ -18,6 +22,7 @@ __all__ = [
     "Topic",
     "Ty",
     "compare",
+    "declarations_of",
     "quoted_in",
     "span_after",
     "topic_of",

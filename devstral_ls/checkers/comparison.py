@@ -50,6 +50,8 @@ def span_after(span: Span, edits: Sequence[Edit]) -> Span:
 
 def _same_place(problem: Problem, candidates: Sequence[Problem], edits: Sequence[Edit]) -> Problem | None:
     """The one of `candidates` that is `problem` after the edits."""
+    if problem.is_elsewhere:
+        return next(iter(candidates), None)
     expected = span_after(problem.span, edits)
     for candidate in candidates:
         if candidate.span == expected:

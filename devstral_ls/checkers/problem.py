@@ -39,6 +39,7 @@ class Problem:
     span: Span
     severity: Severity = Severity.ERROR
     own_fix: OwnFix | None = None
+    is_elsewhere: bool = False  # in another file: it stands at the start of this one, and only a proof asks about it
 
     @property
     def identity(self) -> tuple[str, str, str]:

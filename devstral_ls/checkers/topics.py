@@ -63,6 +63,9 @@ _CODES: dict[Topic, frozenset[str]] = {
     Topic.UNUSED: frozenset({"F401", "F811", "F841", "unused-import", "unused-variable", "W0611", "W0612"}),
 }
 _TOPICS = {code: topic for topic, codes in _CODES.items() for code in codes}
+# How compilers without codes say it: Python's, gcc's, clang's, Go's and JavaScript's.
+_UNKNOWN_NAME = ("undefined name", "is not defined", "undeclared", "undefined: ", "cannot find name")
+_UNREADABLE = ("syntax", "unexpected token", "expected expression", "expected ';'", "expected ')'", "expected '}'")
 _QUOTED = re.compile(r"[`'\"]([^`'\"\n]+)[`'\"]")
 
 
@@ -71,9 +74,9 @@ def topic_of(problem: Problem) -> Topic:
     if problem.code:
         return _TOPICS.get(problem.code, Topic.OTHER)
     message = problem.message.lower()
-    if "undefined name" in message or "is not defined" in message:
+    if any(words in message for words in _UNKNOWN_NAME):
         return Topic.NAME
-    return Topic.SYNTAX if "syntax" in message else Topic.OTHER
+    return Topic.SYNTAX if any(words in message for words in _UNREADABLE) else Topic.OTHER
 
 
 def quoted_in(message: str) -> list[str]:

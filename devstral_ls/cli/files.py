@@ -1,5 +1,6 @@
 """Files that a user names on the command line, read as documents."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ _LANGUAGES = {
     ".cs": "csharp",
     ".rb": "ruby",
     ".php": "php",
+    ".sh": "shellscript",
+    ".bash": "shellscript",
 }
 
 
@@ -65,6 +68,12 @@ def read_document(path: Path) -> Document:
         language_id=_LANGUAGES.get(path.suffix.lower(), "plaintext"),
         path=path.resolve().relative_to(root).as_posix(),
     )
+
+
+def suffixes_of(languages: Iterable[str]) -> tuple[str, ...]:
+    """The endings of the names of files in these languages."""
+    wanted = set(languages)
+    return tuple(suffix for suffix, language in _LANGUAGES.items() if language in wanted)
 
 
 def root_of(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.cli.checking import Workbench
-from devstral_ls.cli.files import read_document
+from devstral_ls.cli.checking import Workbench, read_declarations
+from devstral_ls.cli.files import read_document, suffixes_of
 from devstral_ls.errors import UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` needs no checkers
     from devstral_ls.checkers import Problem
     from devstral_ls.features.fixes import Cleaned
 
-EXIT_LEFT = 1
+EXIT_LEFT, EXIT_BAD_INPUT = 1, 2
 BUDGET_MS = 60_000  # of one file; from a terminal there is nobody typing
 MAX_FILES = 10_000
 _LEFT_OUT = frozenset({"venv", "node_modules", "build", "dist", "__pycache__"})
@@ -32,35 +33,46 @@ class _Tally:
     n_fixed: int = 0
     n_left: int = 0
     n_changed_files: int = 0
+    n_refused: int = 0  # files that could not be read or written; the others go on
 
 
 def fix(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Python files, or folders to look through.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, or folders to look through for Python.")],
     *,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; say what would be fixed.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Change nothing; print what would change.")] = False,
     select: Annotated[str, typer.Option(metavar="CODE,…", help="Only problems whose code starts so.")] = "",
+    checkers: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Programs of yours that judge too, as JSON; they run in the project."),
+    ] = None,
 ) -> None:
     """Apply the fixes that ruff, and ty where it is installed, prove: the problem is gone and none is new.
 
     The exit code is 0 when nothing is left to fix, 1 when something is left or would be changed, 2 for bad input.
     """
     tally = _Tally()
-    workbench = Workbench()
+    declarations = read_declarations(checkers) if checkers else ()
+    workbench = Workbench(declarations)
     codes = tuple(code.strip() for code in select.split(",") if code.strip())
+    suffixes = suffixes_of({"python", *(language for each in declarations for language in each.languages)})
+    finish = _print_diff if diff else _leave if check else _write
     try:
-        for path in _python_files(paths):
-            cleaned = _cleaned(path, workbench, codes)
+        for path in _files(paths, suffixes, tally):
+            try:
+                cleaned = _cleaned(path, workbench, codes)
+                finish(path, cleaned)
+            except UsageError as error:
+                _refuse(tally, error)
+                continue
             _report(path, cleaned)
-            if diff:
-                _print_diff(path, cleaned)
-            elif cleaned.fixes and not check:
-                _write(path, cleaned)
             _count(tally, cleaned)
     finally:
         workbench.close()
     changes_nothing = check or diff
     _summarise(tally, "would be fixed" if changes_nothing else "fixed")
+    if tally.n_refused:
+        raise typer.Exit(EXIT_BAD_INPUT)
     if tally.n_left or (tally.n_fixed and changes_nothing):
         raise typer.Exit(EXIT_LEFT)
 
@@ -76,23 +88,30 @@ def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...]) -> "Clean
     return fix_everything(document, tools, CancelToken(), budget_ms=BUDGET_MS, wanted=is_wanted)
 
 
-def _python_files(paths: list[Path]) -> Iterator[Path]:
-    """The files that are named, and all Python files below the folders that are named; links are not followed."""
+def _files(paths: list[Path], suffixes: tuple[str, ...], tally: _Tally) -> Iterator[Path]:
+    """The files that are named, and those below the folders that are named; links are not followed."""
     n_files = 0
     for path in paths:
         if not path.exists():
-            raise UsageError(f"there is no file or folder {path}")
-        for file in _files_below(path) if path.is_dir() else [path]:
+            _refuse(tally, UsageError(f"there is no file or folder {path}"))
+            continue
+        for file in _files_below(path, suffixes) if path.is_dir() else [path]:
             n_files += 1
             if MAX_FILES < n_files:
                 raise UsageError(f"{path} leads to more than {MAX_FILES} files; name a smaller folder")
             yield file
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if name.endswith((".py", ".pyi")))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(suffixes))
+
+
+def _refuse(tally: _Tally, error: UsageError) -> None:
+    """One line for one file."""
+    tally.n_refused += 1
+    print(f"devstral-ls: {error}", file=sys.stderr)
 
 
 def _report(path: Path, cleaned: "Cleaned") -> None:
@@ -110,13 +129,22 @@ def _print_diff(path: Path, cleaned: "Cleaned") -> None:
     print("".join(difflib.unified_diff(old, new, str(path), str(path))), end="")
 
 
+def _leave(_path: Path, _cleaned: "Cleaned") -> None:
+    """Change nothing."""
+
+
 def _write(path: Path, cleaned: "Cleaned") -> None:
     """Write the fixed text, unless the file has become another one meanwhile; a byte order mark stays."""
-    present = path.read_bytes()
-    mark = _BOM if present.startswith(_BOM) else b""
-    if present != mark + cleaned.original.encode():
-        raise UsageError(f"{path} was changed while it was fixed; run the command again")
-    path.write_bytes(mark + cleaned.text.encode())
+    if not cleaned.fixes:
+        return
+    try:
+        present = path.read_bytes()
+        mark = _BOM if present.startswith(_BOM) else b""
+        if present != mark + cleaned.original.encode():
+            raise UsageError(f"{path} was changed while it was fixed; run the command again")
+        path.write_bytes(mark + cleaned.text.encode())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def _count(tally: _Tally, cleaned: "Cleaned") -> None:

@@ -31,13 +31,25 @@ Propose = Callable[[Case], Iterator[Candidate]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a fix may use: who judges, what else is known, and who else proposes."""
+    """What a fix may use: who judges, what else is known, and who else proposes.
+
+    `programs` also judge, but take their time: they are asked when somebody waits for one answer, never for a menu.
+    """
 
     checkers: tuple[Checker, ...]
+    programs: tuple[Checker, ...] = ()
     neighbours: Sequence[Document] = ()
     types: Ty | None = None
     propose: Propose | None = None
     deadline_ms: float = 3000
+
+    @property
+    def judges(self) -> tuple[Checker, ...]:
+        """Everybody who may be asked, the quick ones first."""
+        return (*self.checkers, *self.programs)
+
+    def programs_for(self, language_id: str) -> tuple[Checker, ...]:
+        return tuple(each for each in self.programs if each.speaks(language_id))
 
 
 @dataclass(frozen=True, slots=True)

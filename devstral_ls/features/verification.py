@@ -36,9 +36,11 @@ class Baseline:
 
     @property
     def mistakes(self) -> tuple[Problem, ...]:
-        """The problems without those that another checker has said of the same place."""
+        """The problems of this text, without those that another checker has said of the same place."""
         found: dict[tuple[Topic | str, Span], Problem] = {}
         for problem in self.problems:
+            if problem.is_elsewhere:
+                continue
             topic = topic_of(problem)
             found.setdefault((problem.code if topic is Topic.OTHER else topic, problem.span), problem)
         return tuple(found.values())
@@ -137,7 +139,12 @@ def _unexplained(
     """The new problems that were not merely hidden behind the syntax error that is now gone."""
     new = list(comparison.new)
     was_blind = any(topic_of(problem) is Topic.SYNTAX for problem in comparison.gone)
-    if not new or not was_blind or any(topic_of(problem) is Topic.SYNTAX for problem in new):
+    if (
+        shadow.language_id != "python"
+        or not new
+        or not was_blind
+        or any(topic_of(problem) is Topic.SYNTAX for problem in new)
+    ):
         return new
     edited = _edited_lines(shadow.text, edits)
     text, masks = _masked(shadow.text, edited)

@@ -9,6 +9,7 @@ from lsprotocol import types
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.server import from_lsp
+from devstral_ls.server.checking import programs_for
 from devstral_ls.server.notebooks import cells_around
 from devstral_ls.server.session import NoPlace, Snapshot
 from devstral_ls.text import Document, Place, Span
@@ -16,6 +17,7 @@ from devstral_ls.text import Document, Place, Span
 if TYPE_CHECKING:  # checkers and features are imported by a thread, when somebody first asks
     from devstral_ls.checkers import Problem
     from devstral_ls.features.code_actions import Offer
+    from devstral_ls.features.fixes import Tools
     from devstral_ls.features.hover import Explanation
     from devstral_ls.features.writer import Writer
 
@@ -76,6 +78,19 @@ async def check(snapshot: Snapshot, uri: str) -> Checked | None:
     return Checked(document, await snapshot.checking.run(partial(_mistakes, snapshot, document)))
 
 
+async def check_unasked(snapshot: Snapshot, uri: str) -> Checked | None:
+    """The same for an editor that does not pull, and what the user's own programs say for every editor."""
+    document = _document(snapshot, uri, types.Position(0, 0))
+    if document is None or not snapshot.settings.diagnostics:
+        return None
+    client, has_programs = snapshot.client, bool(programs_for(document, snapshot.roots, snapshot.settings))
+    if client.pulls_diagnostics and not has_programs:
+        return None
+    quick = () if client.pulls_diagnostics else await snapshot.checking.run(partial(_mistakes, snapshot, document))
+    slow = await snapshot.checking.run_programs(partial(_said_by_programs, snapshot, document)) if has_programs else ()
+    return Checked(document, (*quick, *slow))
+
+
 def _document(snapshot: Snapshot, uri: str, position: types.Position) -> Document | None:
     place = snapshot.place(uri, position)
     if isinstance(place, NoPlace) or _is_off(snapshot, place.document):
@@ -98,7 +113,7 @@ def _offers(
 ) -> Offered:
     from devstral_ls.features import code_actions  # noqa: PLC0415 - for start-up
 
-    tools = snapshot.checking.tools(document, snapshot.documents_beside(document.uri), snapshot.roots)
+    tools = _tools(snapshot, document)
     asked = code_actions.Asked(
         document=document,
         span=span,
@@ -112,7 +127,7 @@ def _offers(
 def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "Writer | None") -> "Offer | None":
     from devstral_ls.features import code_actions  # noqa: PLC0415 - for start-up
 
-    tools = snapshot.checking.tools(document, snapshot.documents_beside(document.uri), snapshot.roots)
+    tools = _tools(snapshot, document)
     return code_actions.resolve(offer, document, tools, writer)
 
 
@@ -121,7 +136,7 @@ def _explained(snapshot: Snapshot, place: Place, cancel: CancelToken) -> "Explan
     from devstral_ls.features.verification import examine  # noqa: PLC0415 - for start-up
 
     document = place.document
-    tools = snapshot.checking.tools(document, snapshot.documents_beside(document.uri), snapshot.roots)
+    tools = _tools(snapshot, document)
     mistakes = examine(document, tools.checkers).mistakes
     return hover.explain(place, mistakes, tools, cancel)
 
@@ -129,7 +144,18 @@ def _explained(snapshot: Snapshot, place: Place, cancel: CancelToken) -> "Explan
 def _mistakes(snapshot: Snapshot, document: Document) -> Sequence["Problem"]:
     from devstral_ls.features.verification import examine  # noqa: PLC0415 - for start-up
 
-    return examine(document, snapshot.checking.tools(document, (), snapshot.roots).checkers).mistakes
+    return examine(document, _tools(snapshot, document).checkers).mistakes
+
+
+def _said_by_programs(snapshot: Snapshot, document: Document) -> Sequence["Problem"]:
+    from devstral_ls.features.verification import examine  # noqa: PLC0415 - for start-up
+
+    return examine(document, programs_for(document, snapshot.roots, snapshot.settings)).mistakes
+
+
+def _tools(snapshot: Snapshot, document: Document) -> "Tools":
+    beside = snapshot.documents_beside(document.uri)
+    return snapshot.checking.tools(document, beside, snapshot.roots, snapshot.settings)
 
 
 async def _writer(snapshot: Snapshot, document: Document, cancel: CancelToken) -> "Writer":

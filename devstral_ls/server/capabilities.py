@@ -25,6 +25,7 @@ class Client:
     resolves_edits: bool = False
     knows_generated_tag: bool = False
     shows_markdown: bool = False
+    pulls_diagnostics: bool = False
 
 
 def client_of(params: types.InitializeParams) -> Client:
@@ -46,6 +47,7 @@ def client_of(params: types.InitializeParams) -> Client:
         resolves_edits=bool(action and action.resolve_support and "edit" in action.resolve_support.properties),
         knows_generated_tag=bool(action and action.tag_support),
         shows_markdown=_shows_markdown(document),
+        pulls_diagnostics=bool(document and document.diagnostic),
     )
 
 

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from devstral_ls.config import Settings
 from devstral_ls.server.workspace import document_path, file_path
 from devstral_ls.text import Document
 
 if TYPE_CHECKING:  # checkers and features are imported by the thread, when somebody first asks
-    from devstral_ls.checkers import Ty
+    from devstral_ls.checkers import Declared, Ty
     from devstral_ls.features.fixes import Tools
 
 N_THREADS = 2  # so that a hover does not wait for a fix that asks the model
@@ -27,6 +28,8 @@ class Checking:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(N_THREADS, thread_name_prefix="checkers")
+        # One at a time: what is typed meanwhile makes the waiting ones void.
+        self._programs = ThreadPoolExecutor(1, thread_name_prefix="programs")
         self._types: dict[Path, Ty] = {}
         self._read: dict[Path, tuple[int, Document]] = {}  # a file's time of change, and its text then
 
@@ -34,7 +37,13 @@ class Checking:
         """The result of `work`, done in a thread; whoever is cancelled sets the token that `work` looks at."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def tools(self, document: Document, opened: Sequence[Document], roots: Sequence[Path]) -> "Tools":
+    async def run_programs(self, work: Callable[[], _Result]) -> _Result:
+        """The same for work that takes seconds, so that no hover waits for it."""
+        return await asyncio.get_running_loop().run_in_executor(self._programs, work)
+
+    def tools(
+        self, document: Document, opened: Sequence[Document], roots: Sequence[Path], settings: Settings
+    ) -> "Tools":
         """What a fix of `document` may use. Called in a thread."""
         from devstral_ls.checkers import Ruff  # noqa: PLC0415 - for start-up
         from devstral_ls.features.fixes import Tools  # noqa: PLC0415 - for start-up
@@ -43,11 +52,13 @@ class Checking:
         types = self._types_for(document, roots)
         neighbours = (*opened, *self._files_beside(document, opened, roots))
         checkers = (Ruff(), types, grammar()) if types else (Ruff(), grammar())
-        return Tools(checkers=checkers, neighbours=neighbours, types=types)
+        programs = programs_for(document, roots, settings)
+        return Tools(checkers=checkers, programs=programs, neighbours=neighbours, types=types)
 
     def close(self) -> None:
         """End the checkers; what they were asked last is not waited for."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._thread, self._programs):
+            threads.shutdown(wait=False, cancel_futures=True)
         for types in self._types.values():
             types.close()
 
@@ -94,6 +105,17 @@ class Checking:
         if root is None or not Ty.is_installed():
             return None
         return self._types.setdefault(root, Ty(root))
+
+
+def programs_for(document: Document, roots: Sequence[Path], settings: Settings) -> tuple["Declared", ...]:
+    """The user's own checkers of a document; none outside of what the user trusts."""
+    root = _root_of(document, roots) if settings.checkers else None
+    if root is None or not settings.trusts(root):
+        return ()
+    from devstral_ls.checkers import Declared, declarations_of  # noqa: PLC0415 - for start-up
+
+    declared = (Declared(each, root) for each in declarations_of(settings.checkers)[0])
+    return tuple(each for each in declared if each.speaks(document.language_id))
 
 
 def _root_of(document: Document, roots: Sequence[Path]) -> Path | None:

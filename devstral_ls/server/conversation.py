@@ -55,6 +55,7 @@ async def converse(
     reader.start()
     code = await stopped
     session.ahead.stop()
+    session.publisher.stop()
     await server.protocol.end_all()
     session.checking.close()
     if accounts is not None:

@@ -29,6 +29,9 @@ class Link:
         _LOGGER.warning("%s", line)
         self._server.window_log_message(types.LogMessageParams(types.MessageType.Warning, line))
 
+    def publish(self, found: types.PublishDiagnosticsParams) -> None:
+        self._server.text_document_publish_diagnostics(found)
+
     def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
         def take(answer: "Future[Sequence[Any]]") -> None:
             if (values := _result(answer)) is not None:

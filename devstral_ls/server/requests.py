@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
@@ -103,6 +104,29 @@ async def metrics(snapshot: Snapshot, _params: object, _cancel: CancelToken) -> 
     return {"recent": [each.record() for each in engine.recent()]}
 
 
+def opened(session: Session, params: types.DidOpenTextDocumentParams) -> None:
+    session.opened(params)
+    _check_soon(session, params.text_document.uri)
+
+
+def changed(session: Session, params: types.DidChangeTextDocumentParams) -> None:
+    session.changed(params)
+    _check_soon(session, params.text_document.uri)
+
+
+def _check_soon(session: Session, uri: str) -> None:
+    if session.settings.diagnostics:
+        session.publisher.soon(uri, partial(_unasked, session))
+
+
+async def _unasked(session: Session, uri: str) -> types.PublishDiagnosticsParams | None:
+    """What is to be published of a document; None also when the editor has gone on meanwhile."""
+    checked = await actions.check_unasked(session.snapshot(), uri)
+    if checked is None or checked.document.version != session.version_of(uri):
+        return None
+    return to_lsp.published(checked.document, checked.mistakes, session.client)
+
+
 def shown(session: Session, params: Mapping[str, Any]) -> None:
     """Copilot's `textDocument/didShowCompletion`."""
     session.feedback.happened(_offer_id(params), Fate.SHOWN)
@@ -165,8 +189,8 @@ COMMANDS = (to_lsp.ACCEPT,)
 
 NOTIFICATIONS: Notifications = {
     types.INITIALIZED: Session.initialized,
-    types.TEXT_DOCUMENT_DID_OPEN: Session.opened,
-    types.TEXT_DOCUMENT_DID_CHANGE: Session.changed,
+    types.TEXT_DOCUMENT_DID_OPEN: opened,
+    types.TEXT_DOCUMENT_DID_CHANGE: changed,
     types.TEXT_DOCUMENT_DID_CLOSE: Session.closed,
     types.NOTEBOOK_DOCUMENT_DID_OPEN: Session.notebook_opened,
     types.NOTEBOOK_DOCUMENT_DID_CHANGE: Session.notebook_changed,

@@ -19,6 +19,7 @@ from devstral_ls.server.checking import Checking
 from devstral_ls.server.documents import Texts
 from devstral_ls.server.feedback import Feedback
 from devstral_ls.server.notebooks import Notebooks, cells_around
+from devstral_ls.server.publisher import Publisher
 from devstral_ls.server.status import READY, Status
 from devstral_ls.server.views import View, in_notebook
 from devstral_ls.text import Document, Place
@@ -132,6 +133,8 @@ class Editor(Protocol):
         """Put a line into the log that the editor shows to its user."""
         ...
 
+    def publish(self, found: types.PublishDiagnosticsParams) -> None: ...
+
     def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
         """Ask for the user's settings; an editor that fails to say leaves them as they are."""
         ...
@@ -151,6 +154,7 @@ class Session:
         self.checking = Checking()
         self.memory = SuggestionMemory()
         self.ahead = Ahead()
+        self.publisher = Publisher(editor.publish)
         self._given = settings  # by the command line and the initialization options
         self._editor = editor
         self._load_engine = load_engine
@@ -202,6 +206,8 @@ class Session:
         self._roots = workspace.roots_of(params)
         self._given = self._changed(self._given, params.initialization_options, is_trusted=True)
         self.settings = self._given
+        if self.settings.checkers:
+            self._tell_about_checkers()
 
     def initialized(self, _params: types.InitializedParams) -> None:
         if self.client.can_register_configuration:
@@ -252,6 +258,7 @@ class Session:
 
     def closed(self, params: types.DidCloseTextDocumentParams) -> None:
         self._texts = documents.closed(self._texts, params.text_document.uri)
+        self.publisher.forget(params.text_document.uri)
 
     def notebook_opened(self, params: types.DidOpenNotebookDocumentParams) -> None:
         self._notebooks = notebooks.opened(self._notebooks, params)
@@ -271,6 +278,16 @@ class Session:
             self._texts = documents.closed(self._texts, cell.uri)
 
     # Settings
+
+    def _tell_about_checkers(self) -> None:
+        """Say what is wrong with the user's own checkers, and where they do not run."""
+        from devstral_ls.checkers import declarations_of  # noqa: PLC0415 - for start-up: few users have some
+
+        for problem in declarations_of(self.settings.checkers)[1]:
+            self._editor.log(problem)
+        for root in self._roots:
+            if not self.settings.trusts(root):
+                self._editor.log(f"your checkers do not run in {root}; to change that, add it to `trusted_folders`")
 
     def _ask_settings(self) -> None:
         if self.client.has_configuration:

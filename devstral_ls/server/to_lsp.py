@@ -85,6 +85,12 @@ def diagnostics(document: Document, problems: Sequence["Problem"], client: Clien
     return types.RelatedFullDocumentDiagnosticReport(items=items)
 
 
+def published(document: Document, problems: Sequence["Problem"], client: Client) -> types.PublishDiagnosticsParams:
+    """The same for an editor that is told without having asked."""
+    items = [_diagnostic(document, each, client.encoding) for each in problems]
+    return types.PublishDiagnosticsParams(uri=document.uri, version=document.version, diagnostics=items)
+
+
 def no_diagnostics() -> types.DocumentDiagnosticReport:
     return types.RelatedFullDocumentDiagnosticReport(items=[])
 

@@ -52,8 +52,10 @@ def schema(setting: Field[Any]) -> dict[str, Any]:
 
 
 def json_type(type_: Any) -> dict[str, Any]:
-    """A Python type as JSON schema; a tuple is a list of strings."""
-    return {"type": JSON_TYPES[type_]} if type_ in JSON_TYPES else {"type": "array", "items": {"type": "string"}}
+    """A Python type as JSON schema; a tuple is a list of strings or of objects."""
+    if type_ in JSON_TYPES:
+        return {"type": JSON_TYPES[type_]}
+    return {"type": "array", "items": {"type": "string" if type_ == tuple[str, ...] else "object"}}
 
 
 def expected() -> str:

@@ -1,5 +1,8 @@
 """`devstral-ls fix` and `explain`: what is written, what is said, and the exit codes of a linter."""
 
+import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,7 @@ FIXED = "import json\n\n\ndef f(x):\n    return json.loads(x)\n\n\nf('1')\n"
 class Ran:
     code: int
     out: str
+    err: str = ""
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def devstral(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
     def ran(*arguments: str | Path) -> Ran:
         code = run([str(argument) for argument in arguments])
-        return Ran(code, capsys.readouterr().out)
+        return Ran(code, *capsys.readouterr())
 
     return ran
 
@@ -95,3 +99,58 @@ def test_nothing_to_explain_has_its_exit_code(devstral: Callable[..., Ran], tmp_
     path = tmp_path / "app.py"
     path.write_text("x = 1\n\n", "utf-8")
     assert 1 == devstral("explain", f"{path}:2:1").code
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    devstral: Callable[..., Ran], broken: Path, tmp_path: Path
+) -> None:
+    """Each gets its line, the rest is fixed, and the exit code says that something was refused."""
+    (tmp_path / "binary.py").write_bytes(b"a\0b")
+    (tmp_path / "latin.py").write_bytes("x = 'ä'".encode("latin-1"))
+    ran = devstral("fix", tmp_path / "gone.py", tmp_path / "binary.py", tmp_path / "latin.py", broken)
+    assert (2, FIXED) == (ran.code, broken.read_text("utf-8"))
+    assert ["there is no file", "is a binary file", "is not UTF-8"] == [
+        next(words for words in ("there is no file", "is a binary file", "is not UTF-8") if words in line)
+        for line in ran.err.splitlines()
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(
+    devstral: Callable[..., Ran], broken: Path, tmp_path: Path
+) -> None:
+    """The same for files of somebody else."""
+    locked = tmp_path / "a.py"
+    locked.write_text(BROKEN, "utf-8", newline="")
+    locked.chmod(0o444)
+    ran = devstral("fix", locked, broken)
+    assert (2, FIXED) == (ran.code, broken.read_text("utf-8"))
+    assert "cannot be written" in ran.err
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_a_declared_program_judges_another_language(devstral: Callable[..., Ran], tmp_path: Path) -> None:
+    """A misspelt name in C is found, put right and proven by the user's own compiler."""
+    checkers, source = tmp_path / "checkers.json", tmp_path / "main.c"
+    pattern = r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<severity>error): (?P<message>.*)$"
+    command = ["gcc", "-fsyntax-only", "{file}"]
+    checkers.write_text(json.dumps([{"name": "gcc", "languages": ["c"], "command": command, "pattern": pattern}]))
+    source.write_text("int area(int width) {\n    return widht * 2;\n}\n")
+    ran = devstral("fix", tmp_path, "--checkers", checkers)
+    assert (0, "int area(int width) {\n    return width * 2;\n}\n") == (ran.code, source.read_text())
+    assert "widht → width · verified by the grammar and gcc, " in ran.out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("[", "is no JSON"), ("{}", "must hold a list of objects"), ('[{"name": "x"}]', "'languages' is missing")],
+)
+def test_a_wrong_file_of_checkers_is_refused(
+    devstral: Callable[..., Ran], broken: Path, content: str, words: str
+) -> None:
+    """Nothing is fixed with other judges than the ones that were named."""
+    checkers = broken.parent / "checkers.json"
+    checkers.write_text(content)
+    ran = devstral("fix", broken, "--checkers", checkers)
+    assert (2, BROKEN, 1) == (ran.code, broken.read_text("utf-8"), len(ran.err.splitlines()))
+    assert words in ran.err

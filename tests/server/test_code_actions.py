@@ -1,5 +1,7 @@
 """Code actions and hovers over the wire: what is offered, resolved, refused."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,98 @@ def test_nothing_of_the_project_is_executed(connect: Connect, tmp_path: Path) ->
     (action,) = actions(editor, 2, 14, uri=uri)
     assert "verified by ruff" in action["title"]
     assert not trap.exists()
+
+
+GCC = {
+    "name": "gcc",
+    "languages": ["c"],
+    "command": ["gcc", "-fsyntax-only", "{file}"],
+    "pattern": r"^(?P<file>[^:\n]+):(?P<line>\d+):(?P<column>\d+): (?P<severity>error): (?P<message>.*)$",
+}
+IN_C = "int area(int width) {\n    return widht * 2;\n}\n"
+needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+
+
+def with_gcc(connect: Connect, root: Path, *trusted: Path, **capabilities: Any) -> tuple[Editor, str]:
+    """An editor whose user has declared gcc, and the URI of a text in C that is open."""
+    editor = connect().editor
+    options = {"checkers": [GCC], "trusted_folders": [str(each) for each in trusted], "diagnostics": True}
+    document = {**CAPABILITIES["textDocument"], **capabilities}
+    editor.initialize({**CAPABILITIES, "textDocument": document}, rootUri=root.as_uri(), initializationOptions=options)
+    uri = (root / "main.c").as_uri()
+    editor.open(IN_C, uri=uri, language_id="c")
+    return editor, uri
+
+
+@needs_gcc
+@pytest.mark.parametrize("pulls", [{}, {"diagnostic": {}}], ids=["pushed only", "pulls too"])
+def test_what_the_users_compiler_says_is_pushed_and_fixed(
+    connect: Connect, tmp_path: Path, pulls: dict[str, Any]
+) -> None:
+    """From a declared program to an edit that it has accepted, without any other server."""
+    editor, uri = with_gcc(connect, tmp_path, tmp_path.parent, **pulls)
+    told = editor.notification("textDocument/publishDiagnostics")
+    (diagnostic,) = told["diagnostics"]
+    assert (uri, 1, "gcc", spot(1, 11)) == (
+        told["uri"],
+        told["version"],
+        diagnostic["source"],
+        diagnostic["range"]["start"],
+    )
+    context = {"diagnostics": [diagnostic], "only": ["quickfix"]}
+    asked = {"textDocument": {"uri": uri}, "range": diagnostic["range"], "context": context}
+    (action,) = editor.ask("textDocument/codeAction", asked)
+    assert action["title"].endswith("look for one that gcc accepts")
+    resolved = editor.ask("codeAction/resolve", action)
+    assert "widht → width · verified by the grammar and gcc, " in resolved["title"]
+    assert ["width"] == [each["newText"] for each in resolved["edit"]["documentChanges"][0]["edits"]]
+
+
+@needs_gcc
+def test_a_declared_program_does_not_run_where_nobody_trusts(connect: Connect, tmp_path: Path) -> None:
+    """The user is told once, and neither diagnostics nor fixes come from it."""
+    project, other = tmp_path / "project", tmp_path / "other"
+    project.mkdir()
+    editor, uri = with_gcc(connect, project, other)
+    assert "do not run" in editor.notification("window/logMessage")["message"]
+    assert [] == editor.notification("textDocument/publishDiagnostics")["diagnostics"]
+    assert [] == actions(editor, 1, 12, uri=uri)
+
+
+def test_a_workspace_can_declare_no_program(connect: Connect, tmp_path: Path) -> None:
+    """Settings that come with a workspace say neither what runs nor where."""
+    trap = tmp_path / "trap"
+    touch = {**GCC, "languages": ["python"], "command": ["touch", str(trap)]}
+    editor = connect().editor
+    editor.initialize(CAPABILITIES, rootUri=tmp_path.as_uri(), initializationOptions={"diagnostics": True})
+    given = {"devstral": {"checkers": [touch], "trusted_folders": [str(tmp_path)], "diagnostics": True}}
+    editor.notify("workspace/didChangeConfiguration", {"settings": given})
+    editor.open(MISSPELT, uri=(tmp_path / "app.py").as_uri())
+    editor.notification("textDocument/publishDiagnostics")
+    assert not trap.exists()
+
+
+def test_diagnostics_are_pushed_to_an_editor_that_does_not_pull(connect: Connect) -> None:
+    """With their version, again after a change, and taken back when the text is closed."""
+    editor = connect().editor
+    editor.initialize(initializationOptions={"diagnostics": True})
+    editor.open(MISSPELT)
+    told = editor.notification("textDocument/publishDiagnostics")
+    assert (1, ["F401", "F821"]) == (told["version"], sorted(each["code"] for each in told["diagnostics"]))
+    editor.change(2, {"text": "import json\n\nprint(json)\n"})
+    told = editor.notification("textDocument/publishDiagnostics")
+    assert (2, []) == (told["version"], told["diagnostics"])
+    editor.notify("textDocument/didClose", {"textDocument": {"uri": URI}})
+    assert [] == editor.notification("textDocument/publishDiagnostics")["diagnostics"]
+
+
+def test_what_an_editor_pulls_is_not_pushed_too(connect: Connect, tmp_path: Path) -> None:
+    """Only what the user's programs say comes unasked; ruff's words would be shown twice."""
+    compiles = {**GCC, "languages": ["python"], "command": [sys.executable, "-m", "py_compile", "{file}"]}
+    options = {"checkers": [compiles], "trusted_folders": [str(tmp_path)], "diagnostics": True}
+    editor = connect().editor
+    editor.initialize({"textDocument": {"diagnostic": {}}}, rootUri=tmp_path.as_uri(), initializationOptions=options)
+    uri = (tmp_path / "app.py").as_uri()
+    editor.open(MISSPELT, uri=uri)
+    assert 2 == len(editor.ask("textDocument/diagnostic", {"textDocument": {"uri": uri}})["items"])
+    assert [] == editor.notification("textDocument/publishDiagnostics")["diagnostics"]

@@ -10,7 +10,7 @@ from functools import partial
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Problem, Topic, topic_of
-from devstral_ls.features.candidates import model
+from devstral_ls.features.candidates import Case, candidates_for, model
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.fixes import Fix, Tools, find_fix
 from devstral_ls.features.verification import examine, seen_as
@@ -20,6 +20,7 @@ from devstral_ls.text import Document
 KIND = "quickfix"
 _MAX_PROBLEMS = 4  # a menu is asked for with every step of the cursor
 _OFFER_MS = 400
+_PROGRAMS_MS = 60_000  # somebody has chosen to wait for programs that may take seconds for each candidate
 
 
 def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:
@@ -30,17 +31,22 @@ def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:
         fix = find_fix(asked.document, problem, quick, cancel)
         if fix is not None:
             yield _proven(fix, problem)
+        elif programs := _judging_programs(problem, asked, tools):
+            yield _to_be_found(problem, f"look for one that {programs} accepts")
         elif asked.has_model and _may_be_proven(problem, asked, tools):
-            yield _to_be_found(problem)
+            yield _to_be_found(problem, "ask the model, verify its answer")
 
 
 def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | None) -> Offer | None:
-    """Look longer, with the model's candidates behind all others."""
+    """Look longer, with the user's programs as judges and the model's candidates behind all others."""
     assert offer.problem is not None
     if offer.edits is not None:
         return offer
     cancel = writer.cancel if writer else CancelToken()
-    searching = replace(tools, propose=partial(model.propose, writer=writer) if writer else None)
+    propose = partial(model.propose, writer=writer) if writer else None
+    searching = replace(tools, checkers=tools.judges, propose=propose)
+    if tools.programs_for(document.language_id):
+        searching = replace(searching, deadline_ms=max(tools.deadline_ms, _PROGRAMS_MS))
     fix = find_fix(document, offer.problem, searching, cancel)
     return _proven(fix, offer.problem) if fix else None
 
@@ -49,6 +55,16 @@ def _may_be_proven(problem: Problem, asked: Asked, tools: Tools) -> bool:
     """Whether a checker of ours sees the problem too, so that it could say that it is gone."""
     is_known = topic_of(problem) is not Topic.OTHER
     return is_known and bool(seen_as(problem, examine(asked.document, tools.checkers)))
+
+
+def _judging_programs(problem: Problem, asked: Asked, tools: Tools) -> str:
+    """The names of the user's programs that could judge a candidate; empty where there is neither."""
+    programs = tools.programs_for(asked.document.language_id)
+    if not programs or topic_of(problem) is Topic.OTHER:
+        return ""
+    case = Case(asked.document, problem, tools.neighbours, tools.types)
+    is_worth_it = asked.has_model or bool(candidates_for(case))
+    return " and ".join(each.name for each in programs) if is_worth_it else ""
 
 
 def _own_problems(asked: Asked, tools: Tools) -> tuple[Problem, ...]:
@@ -71,7 +87,7 @@ def _proven(fix: Fix, problem: Problem) -> Offer:
     )
 
 
-def _to_be_found(problem: Problem) -> Offer:
+def _to_be_found(problem: Problem, how: str) -> Offer:
     subject = problem.message.splitlines()[0].replace("`", "'")
-    title = f"Fix: {subject}: ask the model, verify its answer"
+    title = f"Fix: {subject}: {how}"
     return Offer(action="fix", kind=KIND, title=title, span=problem.span, problem=problem, is_generated=True)

@@ -26,7 +26,8 @@ export class Connection {
         void this.restart();
       }
     });
-    context.subscriptions.push(restart);
+    const trust = vscode.workspace.onDidGrantWorkspaceTrust(() => void this.restart());
+    context.subscriptions.push(restart, trust);
   }
 
   /** Start the server; when there is none, offer once to install it. */

@@ -28,7 +28,16 @@ export async function toggle(languageId: string): Promise<void> {
 /** Everything that the server declares; the extension has no defaults of its own for these. */
 export function serverSettings(): Record<string, unknown> {
   const all = vscode.workspace.getConfiguration().get<Record<string, unknown>>(SECTION, {});
-  return forServer(all);
+  return { ...forServer(all), trusted_folders: trustedFolders() };
+}
+
+/** Where the user's own checkers may run: what VS Code trusts is trusted, what it does not trust is not. */
+function trustedFolders(): string[] {
+  if (!vscode.workspace.isTrusted) {
+    return [];
+  }
+  const open = (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath);
+  return [...vscode.workspace.getConfiguration(SECTION).get<string[]>("trusted_folders", []), ...open];
 }
 
 /** Settings without those that only the extension needs. */
