@@ -23,7 +23,7 @@ from pygls.lsp.server import LanguageServer  # noqa: E402
 from record import percentile, record  # noqa: E402 - in benchmarks
 
 from devstral_ls.config import Settings  # noqa: E402
-from devstral_ls.server.conversation import make_server  # noqa: E402
+from devstral_ls.server.conversation import Conversation  # noqa: E402
 
 URI = "file:///big.py"
 LINE = "    value = compute(alpha, beta, gamma)  # note\n"
@@ -81,9 +81,8 @@ def keystrokes_ms(receive: Receive, text: str, n_keys: int, random: Random) -> l
 
 
 def ours(text: str) -> Receive:
-    server = make_server(Settings(), no_engine, stop=print, gone=lambda: None)
-    server.protocol.set_writer(Heard())
-    take = lambda message: server.protocol.receive(json.dumps(message).encode())  # noqa: E731
+    conversation = Conversation(Heard(), Settings(), no_engine, stop=print, gone=lambda: None)
+    take = lambda message: conversation.receive(json.dumps(message).encode())  # noqa: E731
     return opened(take, text)
 
 

@@ -4,22 +4,25 @@ import asyncio
 import logging
 import os
 import sys
-from typing import BinaryIO, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from devstral_ls.config import Settings
-from devstral_ls.engine.bundles import data_folder
-from devstral_ls.ledger import FILE_NAME
 from devstral_ls.offline import seal
 from devstral_ls.server.conversation import converse
 from devstral_ls.server.lifecycle import leave
-from devstral_ls.server.loading import OpenEngine, open_bundle
+
+if TYPE_CHECKING:  # only named here: it imports LSP's types
+    from devstral_ls.server.loading import OpenEngine
 
 __all__ = ["serve"]
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def serve(settings: Settings | None = None, *, open_engine: OpenEngine = open_bundle, offline: bool = True) -> NoReturn:
+def serve(
+    settings: Settings | None = None, *, open_engine: "OpenEngine | None" = None, offline: bool = True
+) -> NoReturn:
     """Talk to the editor until it leaves, then end the process with the exit code that LSP names."""
     source, sink = _claim_stdio()
     _log_to_stderr()
@@ -29,9 +32,17 @@ def serve(settings: Settings | None = None, *, open_engine: OpenEngine = open_bu
     raise AssertionError("the process has left")
 
 
-async def _converse_and_leave(source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: OpenEngine) -> None:
+async def _converse_and_leave(
+    source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: "OpenEngine | None"
+) -> None:
     # Within the loop: asyncio would wait for the threads that load or run the model.
-    leave(await converse(source, sink, settings, open_engine, data_folder() / FILE_NAME))
+    leave(await converse(source, sink, settings, open_engine, _data_folder))
+
+
+def _data_folder() -> Path:
+    from devstral_ls.engine.bundles import data_folder  # noqa: PLC0415 - after the greeting
+
+    return data_folder()
 
 
 def _claim_stdio() -> tuple[BinaryIO, BinaryIO]:

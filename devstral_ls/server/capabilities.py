@@ -1,13 +1,25 @@
-"""What the client can do, read once at initialize."""
+"""Who can do what: the client's abilities, read once at initialize, and ours, as they are advertised.
 
+Plain JSON on both sides: LSP's types take half a second to import, and the editor waits for this reply.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from lsprotocol import types
-
+from devstral_ls.config import Settings
 from devstral_ls.text import Encoding
 
 # What comes along with our settings but is meant for others: by our VS Code extension, and by Copilot's plugins.
 NOT_OURS = frozenset({"enable", "server", "editorInfo", "editorPluginInfo", "copilotIntegrationId"})
+ACCEPT = "devstral.accepted"  # the command that editors run when a suggestion is taken
+# As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
+CODE_ACTION_KINDS = (
+    "quickfix",
+    "source.fixAll.devstral",
+    *(f"refactor.rewrite.{each}" for each in ("docstring", "body", "hints", "cases", "simplify")),
+)
+_INCREMENTAL = 2  # TextDocumentSyncKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class Client:
     has_configuration: bool = False
     can_register_configuration: bool = False
     has_inline_completion: bool = False
+    has_notebooks: bool = False
     has_versioned_edits: bool = False
     resolves_edits: bool = False
     knows_generated_tag: bool = False
@@ -28,36 +41,89 @@ class Client:
     pulls_diagnostics: bool = False
 
 
-def client_of(params: types.InitializeParams) -> Client:
+def problem_with(params: object) -> str | None:
+    """Which parameter of initialize makes no sense, or None; an ability that cannot be read is one less."""
+    if not isinstance(params, Mapping):
+        return "params"
+    if not isinstance(params.get("capabilities"), Mapping):
+        return "params.capabilities"
+    if type(params.get("processId")) not in (int, type(None)):
+        return "params.processId"
+    return None
+
+
+def client_of(params: Mapping[str, Any]) -> Client:
     """The client that sent `params`."""
-    told, window, workspace = params.client_info, params.capabilities.window, params.capabilities.workspace
-    name, version = (told.name, told.version or "") if told else ("", "")
-    document = params.capabilities.text_document
-    action = document.code_action if document else None
-    registers = workspace.did_change_configuration if workspace else None
+
+    def told(*path: str) -> Any:
+        return _found(params, "capabilities", *path)
+
     return Client(
-        name=name,
-        version=version,
-        encoding=encoding_of(params.capabilities),
-        has_work_done_progress=bool(window and window.work_done_progress),
-        has_configuration=bool(workspace and workspace.configuration),
-        can_register_configuration=bool(registers and registers.dynamic_registration),
-        has_inline_completion=bool(document and document.inline_completion),
-        has_versioned_edits=bool(workspace and workspace.workspace_edit and workspace.workspace_edit.document_changes),
-        resolves_edits=bool(action and action.resolve_support and "edit" in action.resolve_support.properties),
-        knows_generated_tag=bool(action and action.tag_support),
-        shows_markdown=_shows_markdown(document),
-        pulls_diagnostics=bool(document and document.diagnostic),
+        name=_text(_found(params, "clientInfo", "name")),
+        version=_text(_found(params, "clientInfo", "version")),
+        encoding=_encoding(told("general", "positionEncodings")),
+        has_work_done_progress=told("window", "workDoneProgress") is True,
+        has_configuration=told("workspace", "configuration") is True,
+        can_register_configuration=told("workspace", "didChangeConfiguration", "dynamicRegistration") is True,
+        has_inline_completion=told("textDocument", "inlineCompletion") is not None,
+        has_notebooks=told("notebookDocument") is not None,
+        has_versioned_edits=told("workspace", "workspaceEdit", "documentChanges") is True,
+        resolves_edits="edit" in _texts(told("textDocument", "codeAction", "resolveSupport", "properties")),
+        knows_generated_tag=told("textDocument", "codeAction", "tagSupport") is not None,
+        shows_markdown="markdown" in _texts(told("textDocument", "hover", "contentFormat")),
+        pulls_diagnostics=told("textDocument", "diagnostic") is not None,
     )
 
 
-def encoding_of(capabilities: types.ClientCapabilities) -> Encoding:
+def offers_items(settings: Settings, client: Client) -> bool:
+    """Whether suggestions also come as ordinary items: editors with ghost text would show everything twice."""
+    if settings.completion_items == "auto":
+        return not client.has_inline_completion
+    return settings.completion_items == "always"
+
+
+def advertised(client: Client, settings: Settings) -> dict[str, Any]:
+    """LSP's ServerCapabilities."""
+    ours: dict[str, Any] = {
+        "positionEncoding": client.encoding.value,
+        "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": False},
+        "inlineCompletionProvider": {},
+        "hoverProvider": True,
+        "codeActionProvider": {"codeActionKinds": list(CODE_ACTION_KINDS), "resolveProvider": True},
+        "executeCommandProvider": {"commands": [ACCEPT]},
+        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
+    }
+    if client.has_notebooks:
+        ours["notebookDocumentSync"] = {"notebookSelector": [{"cells": [{"language": "python"}]}]}
+    if offers_items(settings, client):
+        ours["completionProvider"] = {}
+    if settings.diagnostics:
+        ours["diagnosticProvider"] = {
+            "identifier": "devstral",
+            "interFileDependencies": True,
+            "workspaceDiagnostics": False,
+        }
+    return ours
+
+
+def _found(node: object, *path: str) -> Any:
+    """What lies at the end of `path`, or None."""
+    for name in path:
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(name)
+    return node
+
+
+def _encoding(offered: object) -> Encoding:
     """The first encoding that the client prefers and we know; UTF-16 when it names none."""
-    offered = (capabilities.general and capabilities.general.position_encodings) or ()
     known = {encoding.value: encoding for encoding in Encoding}
-    return next((known[each] for each in offered if each in known), Encoding.UTF16)
+    return next((known[each] for each in _texts(offered) if each in known), Encoding.UTF16)
 
 
-def _shows_markdown(document: types.TextDocumentClientCapabilities | None) -> bool:
-    hover = document.hover if document else None
-    return types.MarkupKind.Markdown in ((hover and hover.content_format) or ())
+def _text(given: object) -> str:
+    return given if isinstance(given, str) else ""
+
+
+def _texts(given: object) -> list[str]:
+    return [each for each in given if isinstance(each, str)] if isinstance(given, list) else []

@@ -1,28 +1,169 @@
-"""One editor, from its first byte to its last: the pieces of the server put together."""
+"""One editor, from its first byte to its last.
+
+The greeting is answered from plain JSON; what knows LSP takes half a second to import, and follows it.
+"""
 
 import asyncio
+import logging
+import sys
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from devstral_ls.config import Settings
-from devstral_ls.server.accounts import Accounts
-from devstral_ls.server.dispatch import Server
-from devstral_ls.server.lifecycle import exit_code
-from devstral_ls.server.link import Link
-from devstral_ls.server.loading import OpenEngine, load
-from devstral_ls.server.requests import COMMANDS, NOTIFICATIONS, REQUESTS
-from devstral_ls.server.session import Session
+from devstral_ls.server import capabilities
+from devstral_ls.server.lifecycle import EXIT_UNEXPECTED, watch_process
+from devstral_ls.server.messages import (
+    INVALID_PARAMS,
+    NOT_INITIALIZED,
+    REQUEST_CANCELLED,
+    Message,
+    Refusal,
+    error_frame,
+    is_request,
+    read,
+    result_frame,
+)
 from devstral_ls.server.wire import Reader, Writer
 
-if TYPE_CHECKING:  # heavy, and only named here
-    from devstral_ls.engine.face import Engine
+if TYPE_CHECKING:  # what knows LSP is imported once the editor has its reply
+    from devstral_ls.server.assembly import Assembly
+    from devstral_ls.server.loading import OpenEngine
+
+_LOGGER = logging.getLogger(__name__)
+_ASSEMBLY = "devstral_ls.server.assembly"
+
+
+class Sink(Protocol):
+    """Where frames go."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Conversation:
+    """Hears every message: answers the greeting itself, and hands what follows to the server behind it.
+
+    It calls `stop` with the exit code when the editor has said exit, and `gone`, from any thread, when it has died.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        settings: Settings,
+        open_engine: "OpenEngine | None" = None,
+        *,
+        stop: Callable[[int], None],
+        gone: Callable[[], None],
+        find_data_folder: Callable[[], Path] | None = None,
+    ) -> None:
+        self._sink = sink
+        self._settings = settings
+        self._open_engine = open_engine
+        self._stop = stop
+        self._gone = gone
+        self._find_data_folder = find_data_folder
+        self._behind: Assembly | None = None
+        self._is_greeted = False
+        self._waiting: list[Message] = []  # what comes in the half second after the greeting
+
+    def receive(self, body: bytes) -> None:
+        """Take one message as it came over the wire."""
+        message = read(body)
+        if isinstance(message, Refusal):
+            self._refuse(None, message)
+        elif self._behind is not None:
+            self._behind.server.protocol.take(message)
+        elif self._is_greeted:
+            self._waiting.append(message)
+        elif is_request(message):
+            self._answer(message)
+        elif message.get("method") == "exit":
+            self._stop(EXIT_UNEXPECTED)
+        else:
+            _LOGGER.info("ignored a message before initialize")
+
+    def exit_code(self) -> int:
+        """The one to leave with if the editor is gone now."""
+        return EXIT_UNEXPECTED if self._behind is None else self._behind.server.protocol.exit_code()
+
+    async def end(self) -> None:
+        """Cancel and answer what is under way, and write down what is to be kept; the model is not waited for."""
+        if self._behind is not None:
+            await self._behind.close()
+        for message in filter(is_request, self._waiting):
+            self._refuse(message["id"], Refusal(REQUEST_CANCELLED, "the request was cancelled"))
+
+    def _answer(self, message: Message) -> None:
+        """The editor's first request is to be initialize."""
+        if message["method"] != "initialize":
+            self._refuse(message["id"], Refusal(NOT_INITIALIZED, f"{message['method']} came before initialize"))
+            return
+        params = message.get("params")
+        if where := capabilities.problem_with(params):
+            self._refuse(message["id"], Refusal(INVALID_PARAMS, f"bad parameters for initialize at {where}"))
+            return
+        assert isinstance(params, dict)
+        self._greet(message["id"], params)
+
+    def _greet(self, message_id: int | str, params: dict[str, Any]) -> None:
+        client = capabilities.client_of(params)
+        options = params.get("initializationOptions")
+        settings, _ = self._settings.changed_by(options if isinstance(options, dict) else {})
+        told = {"name": "devstral-ls", "version": _version()}
+        reply = {"capabilities": capabilities.advertised(client, settings), "serverInfo": told}
+        self._sink.write(result_frame(message_id, reply))
+        self._is_greeted = True
+        process_id = params.get("processId")
+        if process_id is not None:
+            watch_process(process_id, self._gone)
+        if _ASSEMBLY in sys.modules:
+            self._open(params)
+        else:  # in a thread, so that the editor's death is noticed meanwhile
+            importing = asyncio.get_running_loop().run_in_executor(None, import_module, _ASSEMBLY)
+            importing.add_done_callback(partial(self._imported, params))
+
+    def _imported(self, params: dict[str, Any], importing: "asyncio.Future[ModuleType]") -> None:
+        error = importing.exception()
+        if error is None:
+            self._open(params)
+            return
+        _LOGGER.error("the server cannot start: %s", error)
+        self._stop(EXIT_UNEXPECTED)
+
+    def _open(self, params: dict[str, Any]) -> None:
+        """From now on the server behind hears everything, in the order in which it came."""
+        from devstral_ls.server.assembly import assemble  # noqa: PLC0415 - after the greeting
+
+        data_folder = self._find_data_folder() if self._find_data_folder else None
+        self._behind = assemble(
+            self._sink, self._settings, self._open_engine, params, stop=self._stop, data_folder=data_folder
+        )
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            self._behind.server.protocol.take(message)
+
+    def _refuse(self, message_id: int | str | None, refusal: Refusal) -> None:
+        _LOGGER.warning("refused a request: %s", refusal.words)
+        self._sink.write(error_frame(message_id, refusal))
 
 
 async def converse(
-    source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: OpenEngine, ledger_file: Path | None = None
+    source: BinaryIO,
+    sink: BinaryIO,
+    settings: Settings,
+    open_engine: "OpenEngine | None" = None,
+    find_data_folder: Callable[[], Path] | None = None,
 ) -> int:
-    """Serve the editor at the other end of `source` and `sink`; the exit code, once it has left."""
+    """Serve the editor at the other end of `source` and `sink`; the exit code, once it has left.
+
+    Without an `open_engine` it is the settings' model; without a data folder nothing is kept.
+    """
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
 
@@ -32,7 +173,7 @@ async def converse(
 
     def gone() -> None:
         """From any thread: the editor closed its end, or died."""
-        loop.call_soon_threadsafe(lambda: stop(exit_code(server.protocol.phase)))
+        loop.call_soon_threadsafe(lambda: stop(conversation.exit_code()))
 
     def deliver(body: bytes) -> None:
         """From the reader's thread."""
@@ -40,38 +181,21 @@ async def converse(
 
     def receive(body: bytes) -> None:
         reader.taken()
-        server.protocol.receive(body)
+        conversation.receive(body)
 
-    server = make_server(settings, open_engine, stop=stop, gone=gone)
-    session = server.session
-    accounts = None
-    if ledger_file is not None:
-        accounts = Accounts(ledger_file, session.document, lambda: session.settings.count_suggestions)
-        session.feedback.listen(accounts.heard)
     writer = Writer(sink, gone)
     reader = Reader(source, deliver, gone)
-    server.protocol.set_writer(writer)
+    conversation = Conversation(writer, settings, open_engine, stop=stop, gone=gone, find_data_folder=find_data_folder)
     writer.start()
     reader.start()
     code = await stopped
-    session.ahead.stop()
-    session.publisher.stop()
-    await server.protocol.end_all()
-    session.checking.close()
-    if accounts is not None:
-        accounts.close()
+    await conversation.end()
     writer.close()
     return code
 
 
-def make_server(
-    settings: Settings, open_engine: OpenEngine, *, stop: Callable[[int], None], gone: Callable[[], None]
-) -> Server:
-    """A server that waits for initialize: it calls `stop` with the exit code, and `gone` when the editor has died."""
-
-    async def load_engine(session: Session) -> "Engine":
-        return await load(server, session, open_engine)
-
-    server = Server(stop=stop, gone=gone)
-    server.attach(Session(settings, Link(server), load_engine), REQUESTS, NOTIFICATIONS, COMMANDS)
-    return server
+def _version() -> str:
+    try:
+        return version("devstral-ls")
+    except PackageNotFoundError:  # run from a checkout
+        return "0"

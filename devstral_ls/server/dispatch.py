@@ -5,16 +5,13 @@ one ends the older one of the same document. A notification changes the session 
 """
 
 import asyncio
-import json
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import attrs
 from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import (
@@ -24,7 +21,6 @@ from pygls.exceptions import (
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
     JsonRpcMethodNotFound,
-    JsonRpcParseError,
     JsonRpcRequestCancelled,
 )
 from pygls.lsp.server import LanguageServer
@@ -33,16 +29,18 @@ from pygls.protocol.json_rpc import MsgId
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import DevstralError
-from devstral_ls.server import notebooks
 from devstral_ls.server.from_lsp import tolerant_converter
-from devstral_ls.server.lifecycle import Phase, exit_code, is_heard, refusal, watch_process
+from devstral_ls.server.lifecycle import EXIT_EXPECTED, EXIT_UNEXPECTED
+from devstral_ls.server.messages import Message, is_request
 from devstral_ls.server.session import Session, Snapshot
 
 _LOGGER = logging.getLogger(__name__)
 
 _SUPERSEDED = "superseded"
-# pygls 2.1.1 answers these from a store that breaks lines at \f and U+2028 and costs 115 ms a key in 4 MiB.
+# `conversation` greets; pygls 2.1.1 answers the rest from a store that breaks lines at \f and U+2028 and costs
+# 115 ms a key in 4 MiB.
 _OURS = (
+    types.INITIALIZE,
     types.TEXT_DOCUMENT_DID_OPEN,
     types.TEXT_DOCUMENT_DID_CHANGE,
     types.TEXT_DOCUMENT_DID_CLOSE,
@@ -58,7 +56,6 @@ class Request:
     """How one method is answered."""
 
     answer: Callable[[Snapshot, Any, CancelToken], Awaitable[object]]
-    options: object = None  # what is advertised for it
     empty: Callable[[], object] | None = None  # the reply when the answer fails; an error where there is none
     supersedes: bool = False
 
@@ -84,23 +81,15 @@ class Protocol(LanguageServerProtocol):
 
     def __init__(self, server: "Server", converter: Converter) -> None:
         super().__init__(server, converter)
-        self.phase = Phase.WAITING
+        self._is_shut_down = False
         self._running: dict[MsgId, tuple[_Answer, asyncio.Task[object]]] = {}
         self._newest: dict[tuple[str, str], MsgId] = {}
 
-    def receive(self, body: bytes) -> None:
-        """Take one message as it came over the wire."""
-        try:
-            message = json.loads(body)
-        except (ValueError, RecursionError):
-            _LOGGER.warning("a message of %d bytes is not JSON", len(body))
-            self._refuse(None, JsonRpcParseError("the message is not JSON"))
-            return
-        if not isinstance(message, dict) or message.get("jsonrpc") != self.VERSION:
-            self._refuse(None, JsonRpcInvalidRequest("the message is not a JSON-RPC 2.0 object"))
-        elif "method" not in message:
+    def take(self, message: Message) -> None:
+        """Take one message, which is JSON-RPC."""
+        if "method" not in message:
             self._take_response(message)
-        elif "id" in message:
+        elif is_request(message):
             self._take_request(message)
         else:
             self._take_notification(message)
@@ -113,11 +102,12 @@ class Protocol(LanguageServerProtocol):
         if tasks:
             await asyncio.wait(tasks)
 
-    def _take_request(self, message: dict[str, Any]) -> None:
+    def exit_code(self) -> int:
+        """The one to leave with now."""
+        return EXIT_EXPECTED if self._is_shut_down else EXIT_UNEXPECTED
+
+    def _take_request(self, message: Message) -> None:
         message_id, method = message["id"], message["method"]
-        if type(message_id) not in (int, str) or not isinstance(method, str):
-            self._refuse(None, JsonRpcInvalidRequest("the id or the method of a request is of a wrong type"))
-            return
         reason = self._reason_to_refuse(message_id, method)
         if reason is not None:
             self._refuse(message_id, reason)
@@ -148,17 +138,19 @@ class Protocol(LanguageServerProtocol):
     def _reason_to_refuse(self, message_id: MsgId, method: str) -> JsonRpcException | None:
         if message_id in self._running:
             return JsonRpcInvalidRequest(f"the id {message_id!r} is in use")
-        if reason := refusal(self.phase, method):
-            return reason
+        if self._is_shut_down:
+            return JsonRpcInvalidRequest(f"{method} came after shutdown")
+        if method == types.INITIALIZE:
+            return JsonRpcInvalidRequest("initialize came twice")
         is_known = method in self.fm.features or method in self.fm.builtin_features
         is_standard = self.get_message_type(method) is not None
         is_notification = method in self._server.heard or (is_standard and self.get_result_type(method) is None)
         return None if is_known and not is_notification else JsonRpcMethodNotFound(f"unknown method {method}")
 
-    def _take_notification(self, message: dict[str, Any]) -> None:
+    def _take_notification(self, message: Message) -> None:
         method = message["method"]
-        if not isinstance(method, str) or not is_heard(self.phase, method):
-            _LOGGER.info("ignored a notification before initialize or after shutdown")
+        if not isinstance(method, str) or (self._is_shut_down and method != types.EXIT):
+            _LOGGER.info("ignored a notification after shutdown")
             return
         if self.get_message_type(method) is None:
             params = message.get("params")
@@ -172,7 +164,7 @@ class Protocol(LanguageServerProtocol):
             return
         self.handle_message(structured)
 
-    def _take_response(self, message: dict[str, Any]) -> None:
+    def _take_response(self, message: Message) -> None:
         """Hand the client's reply to whoever asked; what is no proper reply fails the question."""
         message_id = message.get("id")
         future = self._request_futures.get(message_id) if isinstance(message_id, str) else None
@@ -186,8 +178,7 @@ class Protocol(LanguageServerProtocol):
             if not future.done():
                 future.set_exception(error)
 
-    def _refuse(self, message_id: MsgId | None, error: JsonRpcException) -> None:
-        """Reply with an error; where the id could not be read, JSON-RPC wants a null one."""
+    def _refuse(self, message_id: MsgId, error: JsonRpcException) -> None:
         _LOGGER.warning("refused a request: %s", error)
         response = {"jsonrpc": self.VERSION, "id": message_id, "error": {"code": error.code, "message": error.message}}
         self._send_data(response)
@@ -195,7 +186,7 @@ class Protocol(LanguageServerProtocol):
     # Overrides of pygls 2.1.1
 
     def _register_builtin_features(self) -> None:
-        """Keep pygls's handshake and commands, not its documents."""
+        """Keep pygls's commands and farewell, not its greeting and documents."""
         super()._register_builtin_features()  # type: ignore[no-untyped-call]  # pygls 2.1.1
         for method in _OURS:
             del self.fm.builtin_features[method]
@@ -225,25 +216,10 @@ class Protocol(LanguageServerProtocol):
             return
         super()._handle_response(msg_id, result, error)
 
-    @lsp_method(types.INITIALIZE)
-    def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
-        """Keep the roots to us: pygls makes a workspace of its own, and fails on a root that is no URI."""
-        self._server.session.initialize(params)
-        if params.process_id is not None:
-            watch_process(params.process_id, self._server.gone)
-        rootless = attrs.evolve(params, root_uri=None, root_path=None, workspace_folders=None)
-        result = yield from super().lsp_initialize(rootless)
-        self.phase = Phase.RUNNING
-        if not self._server.session.settings.diagnostics:
-            result.capabilities.diagnostic_provider = None
-        if not self._server.session.offers_items:
-            result.capabilities.completion_provider = None
-        return result
-
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *args: Any) -> Generator[Any, Any, None]:
         """End what runs: pygls ends only the requests that it started itself."""
-        self.phase = Phase.SHUT_DOWN
+        self._is_shut_down = True
         for msg_id in list(self._running):
             self._cancel(msg_id, "shutdown")
         yield from super().lsp_shutdown(*args)
@@ -251,7 +227,7 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_args: Any) -> Generator[Any, Any, None]:
         """End the conversation: pygls raises SystemExit in the loop, and then waits for its threads."""
-        self._server.stop(exit_code(self.phase))
+        self._server.stop(self.exit_code())
         yield from ()
 
     # The life of an answer
@@ -307,16 +283,9 @@ class Server(LanguageServer):
     requests: Requests
     heard: frozenset[str]  # the notifications that we know
 
-    def __init__(self, *, stop: Callable[[int], None], gone: Callable[[], None]) -> None:
-        super().__init__(
-            "devstral-ls",
-            _version(),
-            protocol_cls=Protocol,
-            converter_factory=tolerant_converter,
-            notebook_document_sync=notebooks.SYNC,
-        )
+    def __init__(self, *, stop: Callable[[int], None]) -> None:
+        super().__init__("devstral-ls", "", protocol_cls=Protocol, converter_factory=tolerant_converter)
         self.stop = stop
-        self.gone = gone
 
     def attach(
         self, session: Session, requests: Requests, notifications: Notifications, commands: Sequence[str]
@@ -326,7 +295,7 @@ class Server(LanguageServer):
         self.requests = requests
         self.heard = frozenset(notifications)
         for method, request in requests.items():
-            self.feature(method, request.options)(request.answer)
+            self.feature(method)(request.answer)
         for method, take in notifications.items():
             self.feature(method)(partial(take, session))
         for command in commands:
@@ -342,13 +311,6 @@ class Server(LanguageServer):
 
 def _advertised() -> None:
     """Stands for a command in pygls's list of them; `workspace/executeCommand` is answered as any request."""
-
-
-def _version() -> str:
-    try:
-        return version("devstral-ls")
-    except PackageNotFoundError:  # run from a checkout
-        return "0"
 
 
 def _log_crash(error: Exception) -> None:

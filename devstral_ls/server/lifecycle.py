@@ -1,4 +1,4 @@
-"""From the first byte to the exit code: phases, what each refuses, and who is watched."""
+"""Who is watched while the server runs, and how it ends."""
 
 import logging
 import os
@@ -6,46 +6,13 @@ import select
 import sys
 import threading
 from collections.abc import Callable
-from enum import Enum, auto
-
-from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidRequest, JsonRpcServerNotInitialized
 
 _LOGGER = logging.getLogger(__name__)
 
+EXIT_EXPECTED, EXIT_UNEXPECTED = 0, 1  # whether the client said goodbye with shutdown
 PARENT_POLL_S = 1.0  # death is noticed within two seconds where it cannot be waited for
 
 _MAX_PROCESS_ID = 2**31 - 1
-
-
-class Phase(Enum):
-    """How far the conversation is."""
-
-    WAITING = auto()  # for initialize
-    RUNNING = auto()
-    SHUT_DOWN = auto()  # only exit is left
-
-
-def refusal(phase: Phase, method: str) -> JsonRpcException | None:
-    """Why a request for `method` cannot be answered now, or None when it can."""
-    is_initialize = method == types.INITIALIZE
-    if phase is Phase.SHUT_DOWN:
-        return JsonRpcInvalidRequest(f"{method} came after shutdown")
-    if phase is Phase.WAITING and not is_initialize:
-        return JsonRpcServerNotInitialized(f"{method} came before initialize")
-    if phase is Phase.RUNNING and is_initialize:
-        return JsonRpcInvalidRequest("initialize came twice")
-    return None
-
-
-def is_heard(phase: Phase, method: str) -> bool:
-    """Whether a notification counts in this phase; exit always does."""
-    return phase is Phase.RUNNING or method == types.EXIT
-
-
-def exit_code(phase: Phase) -> int:
-    """0 when the client said goodbye with shutdown, else 1."""
-    return 0 if phase is Phase.SHUT_DOWN else 1
 
 
 def watch_process(process_id: int, died: Callable[[], None]) -> None:

@@ -9,10 +9,6 @@ from devstral_ls.server import documents
 from devstral_ls.server.documents import Texts
 from devstral_ls.text import Encoding
 
-SYNC = types.NotebookDocumentSyncOptions(
-    notebook_selector=[types.NotebookDocumentFilterWithCells(cells=[types.NotebookCellLanguage(language="python")])]
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Notebook:

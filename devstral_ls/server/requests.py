@@ -10,18 +10,13 @@ from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcIn
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.server import actions, from_lsp, to_lsp
+from devstral_ls.server.capabilities import ACCEPT
 from devstral_ls.server.dispatch import Notifications, Request, Requests
 from devstral_ls.server.feedback import Fate
 from devstral_ls.server.session import Session, Snapshot
 from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
 from devstral_ls.text import Document
 
-# As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
-CODE_ACTION_KINDS = (
-    "quickfix",
-    "source.fixAll.devstral",
-    *(f"refactor.rewrite.{each}" for each in ("docstring", "body", "hints", "cases", "simplify")),
-)
 COMPLETION_MS = 200  # Helix shows a menu only when all servers have answered, or after 250 ms
 
 
@@ -93,7 +88,7 @@ async def diagnostic(
 
 
 async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams, _cancel: CancelToken) -> None:
-    if params.command != to_lsp.ACCEPT:
+    if params.command != ACCEPT:
         raise JsonRpcInvalidParams(f"unknown command {params.command!r}")
     snapshot.feedback.happened(next(iter(params.arguments or ()), None), Fate.ACCEPTED)
 
@@ -160,32 +155,18 @@ def _unheeded(_session: Session, _params: object) -> None:
 
 REQUESTS: Requests = {
     types.TEXT_DOCUMENT_INLINE_COMPLETION: Request(
-        inline_completion,
-        options=types.InlineCompletionOptions(),  # pygls 2.1.1 advertises nothing without options
-        empty=to_lsp.no_inline_completions,
-        supersedes=True,
+        inline_completion, empty=to_lsp.no_inline_completions, supersedes=True
     ),
     types.TEXT_DOCUMENT_COMPLETION: Request(completion, empty=to_lsp.no_completions, supersedes=True),
-    types.TEXT_DOCUMENT_CODE_ACTION: Request(
-        code_action,
-        options=types.CodeActionOptions(code_action_kinds=list(CODE_ACTION_KINDS), resolve_provider=True),
-        empty=to_lsp.no_code_actions,
-    ),
+    types.TEXT_DOCUMENT_CODE_ACTION: Request(code_action, empty=to_lsp.no_code_actions),
     types.CODE_ACTION_RESOLVE: Request(resolve_code_action),
     types.TEXT_DOCUMENT_HOVER: Request(hover, empty=lambda: None),
-    types.TEXT_DOCUMENT_DIAGNOSTIC: Request(
-        diagnostic,
-        options=types.DiagnosticOptions(
-            inter_file_dependencies=True, workspace_diagnostics=False, identifier="devstral"
-        ),
-        empty=to_lsp.no_diagnostics,
-        supersedes=True,
-    ),
+    types.TEXT_DOCUMENT_DIAGNOSTIC: Request(diagnostic, empty=to_lsp.no_diagnostics, supersedes=True),
     types.WORKSPACE_EXECUTE_COMMAND: Request(execute_command),
     "devstral/metrics": Request(metrics),
 }
 
-COMMANDS = (to_lsp.ACCEPT,)
+COMMANDS = (ACCEPT,)
 
 NOTIFICATIONS: Notifications = {
     types.INITIALIZED: Session.initialized,

@@ -14,7 +14,7 @@ from devstral_ls.config import USER_SCOPE, Settings
 from devstral_ls.features.memory import SuggestionMemory
 from devstral_ls.server import documents, from_lsp, notebooks, workspace
 from devstral_ls.server.ahead import Ahead
-from devstral_ls.server.capabilities import NOT_OURS, Client, client_of
+from devstral_ls.server.capabilities import NOT_OURS, Client, client_of, offers_items
 from devstral_ls.server.checking import Checking
 from devstral_ls.server.documents import Texts
 from devstral_ls.server.feedback import Feedback
@@ -117,13 +117,6 @@ class Snapshot:
         return [self.texts[cell].buffer.text for cell in cells if cell in self.texts]
 
 
-def offers_items(settings: Settings, client: Client) -> bool:
-    """Editors with ghost text would show everything twice."""
-    if settings.completion_items == "auto":
-        return not client.has_inline_completion
-    return settings.completion_items == "always"
-
-
 class Editor(Protocol):
     """What the session says to the editor and asks of it."""
 
@@ -189,10 +182,6 @@ class Session:
             self._engine = asyncio.ensure_future(self._load_engine(self))
         return self._engine
 
-    @property
-    def offers_items(self) -> bool:
-        return offers_items(self.settings, self.client)
-
     def tell(self, status: Status) -> None:
         """Tell the editor what the server is about, when that has changed."""
         if status != self.status:
@@ -201,10 +190,11 @@ class Session:
 
     # From first to last
 
-    def initialize(self, params: types.InitializeParams) -> None:
+    def initialize(self, params: Mapping[str, Any]) -> None:
+        """Take over what the editor said in its greeting, which has been answered."""
         self.client = client_of(params)
         self._roots = workspace.roots_of(params)
-        self._given = self._changed(self._given, params.initialization_options, is_trusted=True)
+        self._given = self._changed(self._given, params.get("initializationOptions"), is_trusted=True)
         self.settings = self._given
         if self.settings.checkers:
             self._tell_about_checkers()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from devstral_ls.server.capabilities import Client
+from devstral_ls.server.capabilities import ACCEPT, Client
 from devstral_ls.server.suggestions import Suggested
 from devstral_ls.text import Document, Edit, Encoding, Span, n_units
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:  # imported when somebody first asks for a fix
     from devstral_ls.checkers import Problem
     from devstral_ls.features.code_actions import Offer
     from devstral_ls.features.hover import Explanation
-
-ACCEPT = "devstral.accepted"
 
 
 def position(document: Document, offset: int, encoding: Encoding) -> types.Position:

@@ -1,7 +1,8 @@
 """Roots and URIs: what a document is called to the model, and where the files around it lie."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
@@ -10,13 +11,16 @@ from pygls.uris import to_fs_path
 _UNNAMED = "untitled"
 
 
-def roots_of(params: types.InitializeParams) -> tuple[Path, ...]:
-    """The folders that the client works in, whichever of its three ways it tells them."""
-    if params.workspace_folders:
-        return folder_paths(params.workspace_folders)
-    root = file_path(params.root_uri) if params.root_uri else None
-    if root is None and params.root_path:
-        root = Path(params.root_path)
+def roots_of(params: Mapping[str, Any]) -> tuple[Path, ...]:
+    """The folders that the client works in, whichever of its three ways it tells them at initialize."""
+    folders = params.get("workspaceFolders")
+    if folders and isinstance(folders, list):
+        uris = (each.get("uri") for each in folders if isinstance(each, dict))
+        return tuple(path for uri in uris if isinstance(uri, str) and (path := file_path(uri)) is not None)
+    uri, path = params.get("rootUri"), params.get("rootPath")
+    root = file_path(uri) if isinstance(uri, str) else None
+    if root is None and isinstance(path, str) and path:
+        root = Path(path)
     return (root,) if root else ()
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import devstral_ls.server.assembly  # noqa: F401 - so that each conversation begins alike
 from devstral_ls.config import Settings
 from devstral_ls.engine.engine import Engine
-from devstral_ls.server.conversation import make_server
-from devstral_ls.server.dispatch import Server
+from devstral_ls.server.conversation import Conversation
 from devstral_ls.server.wire import frame, frames
 
 PATIENCE_S = 20.0
@@ -68,27 +68,24 @@ async def converse(seed: int, engine: Engine) -> list[str]:
     with_log = Crashes(heard.crashes)
     logging.getLogger("devstral_ls").addHandler(with_log)
     try:
-        server = connect(heard, engine)
+        conversation = connect(heard, engine)
         for _ in range(random.randint(1, 24)):
             message = random_message(random, sent, heard.questions)
             sent.append(message)
-            server.protocol.receive(json.dumps(message).encode())
+            conversation.receive(json.dumps(message).encode())
             if heard.exit_codes:
                 break
             for _ in range(random.choice((0, 0, 0, 1, 4))):
                 await asyncio.sleep(0)
-        server.session.ahead.stop()
-        await asyncio.wait_for(server.protocol.end_all(), PATIENCE_S)
+        await asyncio.wait_for(conversation.end(), PATIENCE_S)
         return judge(sent, heard)
     finally:
         logging.getLogger("devstral_ls").removeHandler(with_log)
 
 
-def connect(heard: Heard, engine: Engine) -> Server:
+def connect(heard: Heard, engine: Engine) -> Conversation:
     """A server without threads at its wire."""
-    server = make_server(Settings(), lambda _: engine, stop=heard.exit_codes.append, gone=lambda: None)
-    server.protocol.set_writer(heard)
-    return server
+    return Conversation(heard, Settings(), lambda _: engine, stop=heard.exit_codes.append, gone=lambda: None)
 
 
 def judge(sent: list[Message], heard: Heard) -> list[str]:
@@ -342,16 +339,15 @@ async def converse_broken(seed: int, engine: Engine) -> list[str]:
     with_log = Crashes(heard.crashes)
     logging.getLogger("devstral_ls").addHandler(with_log)
     try:
-        server = connect(heard, engine)
+        conversation = connect(heard, engine)
         bodies = list(frames(io.BytesIO(broken_stream(random))))
         sent = []
         for body in bodies:
             sent.append(parsed(body))
-            server.protocol.receive(body)
+            conversation.receive(body)
             if heard.exit_codes:
                 break
-        server.session.ahead.stop()
-        await asyncio.wait_for(server.protocol.end_all(), PATIENCE_S)
+        await asyncio.wait_for(conversation.end(), PATIENCE_S)
         crashes = [crash for crash in heard.crashes if "skipped a message" not in crash]
         return [f"crashed: {crash}" for crash in crashes] + wrong_counts(sent, heard)
     finally:

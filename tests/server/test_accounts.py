@@ -14,7 +14,7 @@ from devstral_ls.config import Settings
 from devstral_ls.engine import scripted_engine
 from devstral_ls.errors import UsageError
 from devstral_ls.features.survival import is_alive
-from devstral_ls.ledger import Ledger, totals
+from devstral_ls.ledger import FILE_NAME, Ledger, totals
 from devstral_ls.server.conversation import converse
 
 HALF = "def add(a, b):\n    return"
@@ -22,7 +22,7 @@ HALF = "def add(a, b):\n    return"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "ledger.sqlite3"
+    return tmp_path / "data" / FILE_NAME
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def counted(file: Path) -> Iterator[Editor]:
 
     def run() -> None:
         with os.fdopen(to_server[0], "rb") as source, os.fdopen(from_server[1], "wb") as sink:
-            asyncio.run(converse(source, sink, Settings(), lambda _: scripted_engine(SAID), file))
+            asyncio.run(converse(source, sink, Settings(), lambda _: scripted_engine(SAID), lambda: file.parent))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

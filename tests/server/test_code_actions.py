@@ -10,7 +10,7 @@ from editor import URI, Editor
 from server_fixtures import Connect
 
 from devstral_ls.features.code_actions import KINDS
-from devstral_ls.server.requests import CODE_ACTION_KINDS
+from devstral_ls.server.capabilities import CODE_ACTION_KINDS
 
 CAPABILITIES = {
     "workspace": {"workspaceEdit": {"documentChanges": True}},

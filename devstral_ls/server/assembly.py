@@ -1,0 +1,69 @@
+"""The pieces that know LSP, put together around one session, for an editor that has been greeted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devstral_ls.config import Settings
+from devstral_ls.ledger import FILE_NAME
+from devstral_ls.server.accounts import Accounts
+from devstral_ls.server.dispatch import Server
+from devstral_ls.server.link import Link
+from devstral_ls.server.loading import OpenEngine, load, open_bundle
+from devstral_ls.server.requests import COMMANDS, NOTIFICATIONS, REQUESTS
+from devstral_ls.server.session import Session
+
+if TYPE_CHECKING:  # heavy, and only named here
+    from devstral_ls.engine.face import Engine
+    from devstral_ls.server.conversation import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A server at work, with what it keeps beside the conversation."""
+
+    server: Server
+    accounts: Accounts | None
+
+    @property
+    def session(self) -> Session:
+        return self.server.session
+
+    async def close(self) -> None:
+        """Cancel and answer what is under way, and write down what is to be kept."""
+        self.session.ahead.stop()
+        self.session.publisher.stop()
+        await self.server.protocol.end_all()
+        self.session.checking.close()
+        if self.accounts is not None:
+            self.accounts.close()
+
+
+def assemble(
+    sink: "Sink",
+    settings: Settings,
+    open_engine: OpenEngine | None,
+    greeting: dict[str, Any],
+    *,
+    stop: Callable[[int], None],
+    data_folder: Path | None,
+) -> Assembly:
+    """A server for the editor whose greeting, the parameters of initialize, has been answered."""
+
+    async def load_engine(session: Session) -> "Engine":
+        return await load(server, session, open_engine or open_bundle)
+
+    server = Server(stop=stop)
+    server.attach(Session(settings, Link(server), load_engine), REQUESTS, NOTIFICATIONS, COMMANDS)
+    server.protocol.set_writer(sink)
+    server.session.initialize(greeting)
+    return Assembly(server, _accounts(server.session, data_folder))
+
+
+def _accounts(session: Session, data_folder: Path | None) -> Accounts | None:
+    if data_folder is None:
+        return None
+    accounts = Accounts(data_folder / FILE_NAME, session.document, lambda: session.settings.count_suggestions)
+    session.feedback.listen(accounts.heard)
+    return accounts
