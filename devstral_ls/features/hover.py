@@ -15,6 +15,7 @@ from devstral_ls.errors import CheckerFailed
 from devstral_ls.features.calls import NO_CALLS, Call, Calls, callees_of, calls_of, raises_of
 from devstral_ls.features.fixes import Fix, Tools, find_fix
 from devstral_ls.features.import_lines import imports_of
+from devstral_ls.features.markdown import escape, escape_in_label, fenced, visible
 from devstral_ls.features.python_tree import Function, parse
 from devstral_ls.text import Document, Place, Span
 
@@ -26,9 +27,6 @@ _CALLABLE = re.compile(r"(?:```\w*\s*)?(?:async def|def|class|<class|bound metho
 _FIX_MS = 300  # a hover that knows of no fix is better than a late one
 _RULE = re.compile(r"\n-{3,}\n")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>!|#~])")
-# Characters that are not seen, or that turn the order of others around: they are shown by their numbers.
-_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad]")
 _MEANINGS = {
     Topic.SYNTAX: "Python cannot read the text from here on.",
     Topic.PLACE: "The statement stands where Python does not allow it.",
@@ -104,7 +102,7 @@ def definition_of(explanation: Explanation, document: Document) -> Function | No
 
 def as_markdown(explanation: Explanation, language_id: str) -> str:
     """Markdown in which text from a workspace can be no link, image or command."""
-    parts = [_fenced(explanation.signature, language_id)] if explanation.signature else []
+    parts = [fenced(explanation.signature, language_id)] if explanation.signature else []
     if explanation.documentation:
         parts.append(escape(explanation.documentation))
     if explanation.defined_at:
@@ -125,16 +123,6 @@ def as_lines(explanation: Explanation) -> Iterator[str]:
         yield _count(explanation.calls)
     for diagnosis in explanation.diagnoses:
         yield from map(visible, _lines_about(diagnosis))
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is written."""
-    return _MARKUP.sub(r"\\\1", visible(text))
-
-
-def visible(text: str) -> str:
-    """Text in which unseen and direction-changing characters can be seen."""
-    return _UNSEEN.sub(lambda match: f"⟨U+{ord(match.group()):04X}⟩", text)
 
 
 def _with_calls(explanation: Explanation, place: Place, tools: Tools) -> Explanation:
@@ -170,7 +158,7 @@ def _count(calls: Calls) -> str:
 
 def _link(call: Call) -> str:
     """A link to a file of the workspace; nothing in its name can end it or make it another one."""
-    words = escape(f"{call.path.rsplit('/', 1)[-1]}:{call.line + 1}")
+    words = escape_in_label(f"{call.path.rsplit('/', 1)[-1]}:{call.line + 1}")
     if not call.uri.startswith("file:///"):
         return words
     return f"[{words}]({quote(unquote(call.uri), safe='/:')}#L{call.line + 1})"
@@ -251,11 +239,3 @@ def _identifier(place: Place) -> Span | None:
         if span.contains(place.offset):
             return span
     return None
-
-
-def _fenced(code: str, language_id: str) -> str:
-    """`code` as a block that it cannot leave, whatever back-ticks it holds."""
-    fence = "```"
-    while fence in code:
-        fence += "`"
-    return f"{fence}{language_id}\n{visible(code)}\n{fence}"

@@ -7,7 +7,7 @@ import pytest
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Ruff
 from devstral_ls.features.fixes import Tools
-from devstral_ls.features.hover import Explanation, as_lines, as_markdown, escape, explain
+from devstral_ls.features.hover import Explanation, as_lines, as_markdown, explain
 from devstral_ls.text import Document, Place
 
 TOOLS = Tools(checkers=(Ruff(),))
@@ -91,12 +91,7 @@ def test_a_docstring_can_be_no_link_and_no_image() -> None:
     """Markdown from a workspace is shown as it is written."""
     found = explained('def $0f():\n    """![x](https://a.b/c) [run](command:x) <b>"""\n')
     assert found is not None
-    assert r"\!\[x\](https://a.b/c) \[run\](command:x) \<b\>" in as_markdown(found, "python")
-
-
-def test_unseen_characters_are_seen() -> None:
-    """Characters that turn the reading order around show their numbers."""
-    assert "a⟨U+202E⟩b⟨U+200B⟩" == escape("a\u202eb\u200b")
+    assert r"![x\](https://a.b/c) [run\](command:x) \<b>" in as_markdown(found, "python")
 
 
 def test_code_cannot_leave_its_block() -> None:
