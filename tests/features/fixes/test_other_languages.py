@@ -52,3 +52,19 @@ def test_ruff_does_not_vouch_for_other_languages() -> None:
     """A checker that does not know a language is not named as a judge."""
     document = Document("file:///a.js", "f(1;\n", language_id="javascript", path="a.js")
     assert ["the grammar"] == [each.checker.name for each in examine(document, TOOLS.checkers).findings]
+
+
+BLOCKS = {
+    "end of a block": ("javascript", "function f(a) {\n  if (a) {\n    g();\n  \n  h();$0\n}\n", "    g();\n  }\n"),
+    "end of the outer one": ("javascript", "f = function () {\n  if (a) {\n    g();\n  \n};\nh$0();\n", "  }\n};\n"),
+    "start of a block": ("typescript", "function f(a: T): U \n  return g(a);\n}$0\n", "function f(a: T): U {\n"),
+    "words that ran together": ("javascript", "call(a);\nnext(b);\nx = callnext)$0;\n", "x = call(next);"),
+}
+
+
+@pytest.mark.parametrize(("language_id", "before", "shown"), BLOCKS.values(), ids=BLOCKS)
+def test_the_indentation_shows_where_a_bracket_was(language_id: str, before: str, shown: str) -> None:
+    """The grammar gives up far below; what was meant stands where the indentation changes."""
+    document, fix = fix_at(language_id, before)
+    assert fix is not None
+    assert shown in apply_edits(document.text, fix.edits)
