@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tokenizers
+from tiny_manifest import MANIFEST
 
-from devstral_ls.engine.manifest import GRAPH_NAME, MANIFEST_NAME, TOKENIZER_NAME, Manifest, write_manifest
+from devstral_ls.engine.manifest import GRAPH_NAME, MANIFEST_NAME, TOKENIZER_NAME, write_manifest
 
 RUN_SECONDS = 60
 
@@ -49,28 +50,7 @@ def write_bundle(folder: Path) -> Path:
     folder.mkdir()
     (folder / GRAPH_NAME).write_bytes(b"no graph")
     tokenizers.Tokenizer(tokenizers.models.BPE()).save(str(folder / TOKENIZER_NAME))
-    manifest = Manifest(
-        name="pebble",
-        architecture="mixtral",
-        precision="int8",
-        window_tokens=256,
-        vocab_size=32,
-        n_layers=1,
-        n_kv_heads=1,
-        head_dim=8,
-        kv_dtype="float32",
-        kv_bytes_per_token=64,
-        n_experts=2,
-        n_experts_per_token=1,
-        n_parameters=1000,
-        n_active_parameters=500,
-        bos_token_id=1,
-        eos_token_ids=(2,),
-        prompt_formats={"infill": "mistral"},
-        capabilities=("infill",),
-        license="Apache-2.0",
-    )
-    write_manifest(folder, manifest)
+    write_manifest(folder, replace(MANIFEST, name="pebble"))
     return folder
 
 

@@ -4,32 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from tiny_manifest import MANIFEST
 
 from devstral_ls.engine.bundles import BundleStore, data_folder, is_bundle
-from devstral_ls.engine.manifest import Manifest, write_manifest
+from devstral_ls.engine.manifest import write_manifest
 from devstral_ls.errors import BundleDamaged, BundleMissing, UsageError
-
-MANIFEST = Manifest(
-    name="tiny",
-    architecture="mixtral",
-    precision="int8",
-    window_tokens=1024,
-    vocab_size=8192,
-    n_layers=2,
-    n_kv_heads=1,
-    head_dim=64,
-    kv_dtype="float32",
-    kv_bytes_per_token=1024,
-    n_experts=8,
-    n_experts_per_token=2,
-    n_parameters=1000,
-    n_active_parameters=400,
-    bos_token_id=1,
-    eos_token_ids=(2,),
-    prompt_formats={"infill": None},
-    capabilities=(),
-    license="Apache-2.0",
-)
 
 
 @pytest.fixture
