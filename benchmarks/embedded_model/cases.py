@@ -8,6 +8,7 @@ from itertools import accumulate
 from token import NAME
 from tokenize import generate_tokens
 
+from devstral_ls.context.neighbours import nearest, within_limit
 from devstral_ls.engine.request import Block, InfillPrompt
 from onnx_export.pretrain import holes
 from onnx_export.pretrain.corpus import SourceFile
@@ -52,6 +53,20 @@ class Case:
         suffix = self.after if last < 0 else self.after[:last]
         stable = self.blocks if with_context else ()
         return InfillPrompt(stable=stable, title=self.file.path, suffix=suffix, volatile="", prefix=prefix)
+
+
+def neighbours_in(files: list[SourceFile]) -> Callable[[SourceFile], tuple[str, ...]]:
+    """What the product would find around a file, when only these files are there."""
+    texts = {file.path: file.text for file in files}
+    packages: dict[str, list[str]] = {}
+    for path in texts:
+        packages.setdefault(path.split("/")[0], []).append(path)
+
+    def around(file: SourceFile) -> tuple[str, ...]:
+        own_package = packages[file.path.split("/")[0]]
+        return within_limit(texts[path] for path in nearest(file.path, own_package))
+
+    return around
 
 
 def rest_of_line(text: str, rng: random.Random) -> Hole:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cases import TASKS, Case, draw
+from cases import TASKS, Case, draw, neighbours_in
 from reading import read
 from scoring import calibration, precision_at_coverage, similarity, wanted_part
 from writers import CopyWriter, Jedi, JediWriter, ModelWriter, NgramWriter, RankedNamesWriter, Writer, open_engine
@@ -40,12 +40,14 @@ class Way:
 
     with_matches: bool
     with_context: bool
+    with_package: bool = False
 
 
-NETWORK_ALONE, RANKS_NAMES = "network alone", "with matches"
+NETWORK_ALONE, AS_SHIPPED = "network alone", "with matches and the package"
 WAYS = {
     NETWORK_ALONE: Way(with_matches=False, with_context=True),
-    RANKS_NAMES: Way(with_matches=True, with_context=True),
+    AS_SHIPPED: Way(with_matches=True, with_context=True, with_package=True),
+    "with matches": Way(with_matches=True, with_context=True),
     "with matches, without other files": Way(with_matches=True, with_context=False),
 }
 
@@ -99,10 +101,11 @@ def evaluate_bundle(
     show(folder.name, {"reading": figures["reading"]})
     for name, way in ways.items():
         with open_engine(folder, with_matches=way.with_matches) as engine:
-            writer = ModelWriter(engine, with_context=way.with_context)
+            neighbours = neighbours_in(files) if way.with_package else None
+            writer = ModelWriter(engine, with_context=way.with_context, neighbours=neighbours)
             figures[name] = {task: score(writer, task, drawn) for task, drawn in cases.items()}
             show(f"{folder.name}, {name}", figures[name])
-            if name == RANKS_NAMES and AFTER_DOT in cases:
+            if name == AS_SHIPPED and AFTER_DOT in cases:
                 figures[RANKED] = {AFTER_DOT: score_ranked(RankedNamesWriter(writer, jedi), cases[AFTER_DOT])}
                 show(f"{folder.name}, {RANKED}", figures[RANKED])
     return figures

@@ -1,6 +1,6 @@
 """Who fills the holes: the model through the product's engine, and baselines that any editor could have."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from devstral_ls.engine.engine import Engine, ModelFacts
 from devstral_ls.engine.manifest import verify_bundle
 from devstral_ls.engine.request import AllowedTexts, GenerationRequest
 from devstral_ls.engine.tokenizer import Tokenizer
+from onnx_export.pretrain.corpus import SourceFile
 
 MAX_LINE_TOKENS = 48
 MAX_BLOCK_TOKENS = 160
@@ -34,6 +35,10 @@ class Suggestion:
     total_logprob: float = 0.0
 
 
+# The other files of the same package, nearest first, as many as the product takes.
+Neighbours = Callable[[SourceFile], tuple[str, ...]]
+
+
 class Writer(Protocol):
     """Fills a hole from what surrounds it."""
 
@@ -43,8 +48,8 @@ class Writer(Protocol):
 class ModelWriter:
     """The model of a bundle, through the engine that ships."""
 
-    def __init__(self, engine: Engine, *, with_context: bool) -> None:
-        self._engine, self._with_context = engine, with_context
+    def __init__(self, engine: Engine, *, with_context: bool, neighbours: Neighbours | None = None) -> None:
+        self._engine, self._with_context, self._neighbours = engine, with_context, neighbours
 
     def write(self, case: Case, task: str) -> Suggestion:
         return self.generate(case, task, allowed=None)
@@ -53,8 +58,13 @@ class ModelWriter:
         """What the model writes, or what it writes of the allowed."""
         is_block = task == "block"
         prompt = case.prompt(with_context=self._with_context)
+        project = ""
+        if self._neighbours is not None:
+            project, texts = case.file.path, self._neighbours(case.file)
+            self._engine.learn(project, texts).result()
         request = GenerationRequest(
             prompt=prompt,
+            project=project,
             references=case.elsewhere(prompt),
             key=case.file.path,
             max_tokens=MAX_BLOCK_TOKENS if is_block else MAX_LINE_TOKENS,
@@ -180,6 +190,7 @@ def open_engine(folder: Path, *, with_matches: bool) -> Iterator[Engine]:
         end_tokens=frozenset(manifest.eos_token_ids),
         infill_format=manifest.prompt_formats["infill"],
         match_ladder=manifest.match_ladder if with_matches else (),
+        project_ladder=manifest.project_ladder if with_matches else (),
     )
     engine = Engine(
         facts,

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,7 +53,7 @@ def evaluate(
         settings = settings_of(
             model=name, eagerness=eagerness, provider=provider, n_threads=threads, deadline_ms=DEADLINE_MS
         )
-        runs.append(list(_run(holes, repository, settings)))
+        runs.append(list(_run(holes, settings)))
     if as_json:
         print(json.dumps([[asdict(score) for score in run] for run in runs], indent=1))
         return
@@ -101,25 +101,36 @@ def _python_files(repository: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _run(holes: "Sequence[Hole]", repository: Path, settings: Settings) -> "Iterator[Score]":
+def _run(holes: "Sequence[Hole]", settings: Settings) -> "Iterator[Score]":
     """Ask once for each hole, one after the other; the first answer, which loads the model, is not measured."""
     from devstral_ls.context import Sources, Workspace  # noqa: PLC0415  for start-up
 
     engine = open_chosen_engine(settings)
-    sources = Sources(workspace=Workspace((repository.resolve(),)))
+    # Each file is asked about as a file of its own project: there it has the path by which it is left out of the rest.
+    sources = {root: Sources(workspace=Workspace((root,))) for root in set(map(_root_of, holes))}
     try:
-        _ask(holes[0], engine, sources, settings)
+        _ask(holes[0], engine, sources[_root_of(holes[0])], settings)
         for hole in holes:
-            yield _ask(hole, engine, sources, settings)
+            yield _ask(hole, engine, sources[_root_of(hole)], settings)
     finally:
         engine.close()
 
 
+def _root_of(hole: "Hole") -> Path:
+    from devstral_ls.server.workspace import file_path  # noqa: PLC0415  for start-up
+
+    document = hole.place.document
+    file = file_path(document.uri)
+    assert file is not None
+    return file.parents[len(PurePosixPath(document.path).parts) - 1]
+
+
 def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings) -> "Score":
     from devstral_ls.engine.request import Priority  # noqa: PLC0415  for start-up
-    from devstral_ls.features.inline_completion import suggest_blocking  # noqa: PLC0415  for start-up
+    from devstral_ls.features.inline_completion import learn_around, suggest_blocking  # noqa: PLC0415  for start-up
     from devstral_ls.features.scores import score  # noqa: PLC0415  for start-up
 
+    learn_around(hole.place, engine=engine, sources=sources)
     start_s = time.perf_counter()
     outcome = suggest_blocking(
         hole.place,

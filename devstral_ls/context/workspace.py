@@ -3,8 +3,9 @@
 import sys
 import sysconfig
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -13,13 +14,16 @@ from devstral_ls.context.facts import Semantics
 from devstral_ls.context.files import language_of, read_text
 from devstral_ls.context.index import Index, Progress
 from devstral_ls.context.layout import Layout
+from devstral_ls.context.neighbours import Neighbourhood
 from devstral_ls.context.open_texts import read_document
 from devstral_ls.context.records import Record, SourceText, read_record
 from devstral_ls.context.tokens import TokenCounts
+from devstral_ls.context.walk import is_too_wide, walk
 from devstral_ls.text import Document
 
 MAX_REMEMBERED_FILES = 4_096
 MAX_LAYOUTS = 64
+MAX_LISTED_FILES = 5_000  # of a root without an index
 
 
 _Stamp = tuple[int, int]  # modified_ns and n_bytes: an equal stamp means an equal text
@@ -39,6 +43,7 @@ class Workspace:
         self._libraries = tuple(library.resolve() for library in found)
         self._known: dict[Path, tuple[_Stamp, SourceText | None]] = {}
         self.semantics = Semantics(self._roots, self._libraries)
+        self.neighbourhood = Neighbourhood(self._listing)
         self._indexes: tuple[Index, ...] = ()
         self.layouts: OrderedDict[str, Layout] = OrderedDict()
         self._overlay_paths: list[str] = []
@@ -105,6 +110,15 @@ class Workspace:
             if found is not None:
                 return found
         return None
+
+    def _listing(self) -> Iterator[tuple[Path, Iterable[str]]]:
+        """The roots, each with the files below it: those that its index knows, or else those that are found."""
+        indexes = self._indexes or (None,) * len(self._roots)
+        for root, index in zip(self._roots, indexes, strict=True):
+            if index is not None and index.columns is not None:
+                yield root, index.columns.file_rows
+            elif not is_too_wide(root):
+                yield root, (found.path for found in islice(walk(root), MAX_LISTED_FILES))
 
     def _source_in(self, folder: Path, path: str) -> SourceText | None:
         file = folder / path

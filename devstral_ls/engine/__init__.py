@@ -58,6 +58,7 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
         end_tokens=frozenset(manifest.eos_token_ids),
         infill_format=manifest.prompt_formats.get("infill"),
         match_ladder=manifest.match_ladder,
+        project_ladder=manifest.project_ladder,
     )
     shown = _shown(folder, manifest, provider, n_threads)
     return Engine(

@@ -15,6 +15,7 @@ from devstral_ls.engine.backends import Backend
 from devstral_ls.engine.candidate import Candidate, Limits
 from devstral_ls.engine.clock import Clock
 from devstral_ls.engine.healing import heal
+from devstral_ls.engine.learned import LearnedTexts
 from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Mixer, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
@@ -47,6 +48,7 @@ class Model:
     speculation: Speculation | None  # None: off
     flights: Flights
     indexes: PromptIndexes
+    learned: LearnedTexts
     mixing: Mixing | None = None  # None: the network speaks alone
 
     @property
@@ -195,7 +197,8 @@ class Decoding:
         model, request = self._model, self._request
         others = model.indexes.of_references(request.references, model.tokenizer.encode)
         if model.mixing is not None:
-            self._mixer = Mixer(model.mixing, [model.indexes.exact(tokens), *others])
+            project = model.learned.index(request.project) if request.project else None
+            self._mixer = Mixer(model.mixing, [model.indexes.exact(tokens), *others], project)
         if model.speculation is None or request.max_tokens < MIN_SPECULATED_TOKENS:
             return None
         return model.speculation.drafter([model.indexes.lagging(tokens), *others])

@@ -14,6 +14,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.adoption import Flights
 from devstral_ls.engine.backends import Backend
 from devstral_ls.engine.decode import Model
+from devstral_ls.engine.learned import LearnedTexts
 from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Ladder, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
@@ -44,6 +45,7 @@ class ModelFacts:
     end_tokens: frozenset[int]
     infill_format: str | None
     match_ladder: Ladder = ()
+    project_ladder: Ladder = ()
 
 
 class Engine:
@@ -93,6 +95,15 @@ class Engine:
         ahead = replace(request, priority=Priority.PREFILL, max_tokens=0)
         return self.submit(ahead, cancel or CancelToken())
 
+    def learn(self, key: str, texts: tuple[str, ...]) -> "Future[None]":
+        """Take in texts that requests may repeat when they name the `key`; nobody needs to wait for it.
+
+        The same key always means the same texts, so to teach them again costs nothing.
+        """
+        learned: Future[None] = Future()
+        self._learned.learn(key, texts).add_done_callback(lambda _: learned.set_result(None))
+        return learned
+
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""
         return len(self._tokenizer.encode(text))
@@ -118,10 +129,15 @@ class Engine:
     def close(self) -> None:
         """Cancel and answer what is under way, then free the model."""
         self._scheduler.close()
+        self._learned.close()
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return self._open_tokenizer()
+
+    @cached_property
+    def _learned(self) -> LearnedTexts:
+        return LearnedTexts(self._tokenizer.encode)
 
     def _load(self) -> Model:
         """Runs in the worker thread."""
@@ -141,6 +157,7 @@ class Engine:
             flights=Flights(),
             indexes=PromptIndexes(),
             mixing=self._mixing(facts.end_tokens | stops),
+            learned=self._learned,
         )
         return self._model
 
@@ -158,7 +175,7 @@ class Engine:
         if not self._facts.match_ladder:
             return None
         is_text = np.array([bool(piece) for piece in self._tokenizer.pieces])
-        return Mixing(self._facts.match_ladder, is_text, sorted(end_tokens))
+        return Mixing(self._facts.match_ladder, self._facts.project_ladder, is_text, sorted(end_tokens))
 
     def _prompts(self) -> InfillPrompts | None:
         if self._facts.infill_format is None:

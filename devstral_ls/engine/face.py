@@ -22,6 +22,13 @@ class Engine(Protocol):
         """The same for callers that wait later."""
         ...
 
+    def learn(self, key: str, texts: tuple[str, ...]) -> "Future[None]":
+        """Take in texts that requests may repeat when they name the `key`; nobody needs to wait for it.
+
+        The same key always means the same texts, so to teach them again costs nothing.
+        """
+        ...
+
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""
         ...

@@ -68,6 +68,7 @@ class Manifest:
     kv_layout: str = "shared"  # one buffer bound as past and present; or "growing", "static"
     providers: tuple[str, ...] = ("cpu",)
     match_ladder: tuple[tuple[int, float], ...] = ()  # what matches of so many tokens weigh beside the network
+    project_ladder: tuple[tuple[int, float], ...] = ()  # the same for matches in other files of the project
     format_version: int = FORMAT_VERSION
 
 
@@ -231,7 +232,8 @@ class _Fields:
             files=self._files(),
             kv_layout=self._text("kv_layout") if "kv_layout" in self._raw else "shared",
             providers=self._texts("providers") if "providers" in self._raw else ("cpu",),
-            match_ladder=self._ladder("match_ladder") if "match_ladder" in self._raw else (),
+            match_ladder=self._ladder("match_ladder"),
+            project_ladder=self._ladder("project_ladder"),
             format_version=version,
         )
 
@@ -278,7 +280,7 @@ class _Fields:
         return ids
 
     def _ladder(self, key: str) -> tuple[tuple[int, float], ...]:
-        steps = tuple(_step(value) for value in self._list(key))
+        steps = tuple(_step(value) for value in self._list(key)) if key in self._raw else ()
         rising = tuple(step for step in steps if step is not None)
         if len(rising) != len(steps) or [length for length, _ in rising] != sorted({length for length, _ in rising}):
             raise self._wrong(key, "a list of rising lengths, each with a weight from 0 to 1")

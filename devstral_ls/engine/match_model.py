@@ -17,6 +17,8 @@ MAX_MATCH_TOKENS = 64
 MAX_INSERTED_TOKENS = 256
 # Stands between texts that share an index; matches nothing.
 SEPARATOR = -1
+# Of more places of a match so many speak for all, evenly spaced in the order of what stands further before them.
+MAX_PLACES = 256
 # The text behind the last index that may go unsearched before a new index is made.
 MAX_UNINDEXED_TOKENS = 256
 # Of a long prompt only the end is indexed, from a multiple of the step on: it stays put while typing.
@@ -58,7 +60,9 @@ class MatchIndex:
         found = list(self._ranges(context[-max(lengths, default=1) :]))
         for length in lengths:
             if length <= len(found):
-                yield Match(length, np.array(self._places[slice(*found[length - 1])]))
+                first, end = found[length - 1]
+                step = -(-(end - first) // MAX_PLACES)
+                yield Match(length, np.array(self._places[first:end:step]))
 
     def grown(self, tokens: NDArray[np.int64]) -> "MatchIndex":
         """The index of another text, made from this one as far as both begin alike.

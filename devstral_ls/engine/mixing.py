@@ -7,6 +7,7 @@ for each length of context in the ladder, the longest last and strongest:
     p := (1 - w) p + w (1 - e) m
 
 where e is the network's chance that the completion ends here: texts at hand know nothing of that.
+What the project's other files said comes first, with a ladder of its own, so that the file's own words outweigh it.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,7 @@ class Mixing:
     """How one model mixes."""
 
     ladder: Ladder
+    project_ladder: Ladder  # for what stands in the project's other files
     is_text: NDArray[np.bool_]  # [vocab]; markers are none
     end_tokens: list[int]
 
@@ -38,12 +40,12 @@ class Mixing:
 class Mixer:
     """Mixes for one request, whose texts are in the indexes."""
 
-    __slots__ = ("_indexes", "_lengths", "_mixed", "_mixing", "_shares")
+    __slots__ = ("_indexes", "_mixed", "_mixing", "_project", "_shares")
 
-    def __init__(self, mixing: Mixing, indexes: Sequence[MatchIndex]) -> None:
+    def __init__(self, mixing: Mixing, indexes: Sequence[MatchIndex], project: MatchIndex | None = None) -> None:
         self._mixing = mixing
         self._indexes = indexes
-        self._lengths = [length for length, _ in mixing.ladder]
+        self._project = [] if project is None else [project]
         self._mixed = np.empty(0, np.float32)  # both [vocab], used at every step
         self._shares = np.zeros(0)
 
@@ -52,12 +54,16 @@ class Mixer:
 
         What every token loses is taken from all at once; what some win is added to these alone.
         """
-        rungs = self._rungs(context)
+        mixing = self._mixing
+        rungs = [
+            *self._rungs(mixing.project_ladder, self._project, context),
+            *self._rungs(mixing.ladder, self._indexes, context),
+        ]
         if not rungs:
             return None
         if len(self._mixed) != len(logits):
             self._mixed, self._shares = np.empty(len(logits), np.float32), np.zeros(len(logits))
-        mixed, end_tokens = self._mixed, self._mixing.end_tokens
+        mixed, end_tokens = self._mixed, mixing.end_tokens
         total = log_total(logits, mixed)
         ends = logits[end_tokens] - total
         kept = prod(1 - weight for weight, _ in rungs)
@@ -67,7 +73,7 @@ class Mixer:
         return mixed
 
     def _add(self, rungs: Rungs, goes_on: float) -> None:
-        """Give the followers their shares; a longer match leaves a shorter one what its own weight leaves."""
+        """Give the followers their shares; a later rung leaves an earlier one what its own weight leaves."""
         left = goes_on
         for weight, tokens in reversed(rungs):
             np.add.at(self._shares, tokens, left * weight / len(tokens))
@@ -76,14 +82,15 @@ class Mixer:
         self._mixed[voted] = np.log(np.exp(self._mixed[voted]) + self._shares[voted])
         self._shares[voted] = 0.0
 
-    def _rungs(self, context: NDArray[np.int64]) -> Rungs:
-        """The ladder's weights with what stood behind as many tokens, shortest first."""
+    def _rungs(self, ladder: Ladder, indexes: Sequence[MatchIndex], context: NDArray[np.int64]) -> Rungs:
+        """A ladder's weights with what stood behind as many tokens, shortest first."""
+        lengths = [length for length, _ in ladder]
         followers: dict[int, list[NDArray[np.int64]]] = {}
-        for index in self._indexes:
-            for match in index.matches(context, self._lengths):
+        for index in indexes:
+            for match in index.matches(context, lengths):
                 followers.setdefault(match.length, []).append(index.tokens[match.places])
-        ladder = [(weight, followers[length]) for length, weight in self._mixing.ladder if length in followers]
-        return [(weight, tokens) for weight, found in ladder if len(tokens := self._text(found))]
+        found = [(weight, followers[length]) for length, weight in ladder if length in followers]
+        return [(weight, tokens) for weight, each in found if len(tokens := self._text(each))]
 
     def _text(self, found: list[NDArray[np.int64]]) -> NDArray[np.int64]:
         """Neither markers nor separators, which are negative."""

@@ -93,6 +93,7 @@ class GenerationRequest:
     sampling: Sampling = Sampling()
     n_best: int = 1
     references: tuple[str, ...] = ()  # texts that the completion may copy from: drafts for speculation
+    project: str = ""  # the key under which `Engine.learn` was taught the texts around the document
 
 
 @dataclass(frozen=True, slots=True)

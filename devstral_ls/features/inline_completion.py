@@ -98,6 +98,13 @@ def suggest_blocking(
     return judge(planned, engine.generate_blocking(planned.request, cancel))
 
 
+def learn_around(place: Place, *, engine: "Engine", sources: Sources) -> None:
+    """Have the engine learn the files around `place` now; an editor has it done in the background."""
+    neighbours = sources.workspace.neighbourhood.collect(place.document.path)
+    if neighbours.texts:
+        engine.learn(neighbours.key, neighbours.texts).result()
+
+
 def plan(
     place: Place, *, engine: "Engine", sources: Sources, settings: Settings, key: str, priority: Priority
 ) -> Plan | Silence:
@@ -119,6 +126,7 @@ def plan(
         stop=shape.end_of,
         cost=names,
         references=_elsewhere(place, context),
+        project=_learned(place, engine, sources) if settings.context_tokens else "",
         n_best=MAX_CANDIDATES if priority is Priority.EXPLICIT else 1,
     )
     threshold = None if priority is Priority.EXPLICIT else THRESHOLDS[settings.eagerness]
@@ -186,6 +194,15 @@ def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
     after = place.after[len(context.suffix) :]
     nearest = (before[-MAX_REFERENCE_CHARACTERS:], after[:MAX_REFERENCE_CHARACTERS])
     return tuple(_with_plain_breaks(text) for text in nearest if text.strip())
+
+
+def _learned(place: Place, engine: "Engine", sources: Sources) -> str:
+    """What the engine calls the files around this document, if they have been read; it may still be learning them."""
+    neighbours = sources.workspace.neighbourhood.known(place.document.path)
+    if neighbours is None or not neighbours.texts:
+        return ""
+    engine.learn(neighbours.key, neighbours.texts)
+    return neighbours.key
 
 
 def _budget(engine: "Engine", settings: Settings, shape: Shape) -> Budget:

@@ -97,6 +97,7 @@ async def _outcome(snapshot: Snapshot, view: View, asked: Asked, cancel: CancelT
     )
     # What it learns while the model reads the prompt still counts; nobody waits for it.
     snapshot.workspace.semantics.wonder(view.place)
+    snapshot.workspace.neighbourhood.wonder(view.place.document.path)
     priority = Priority.EXPLICIT if asked.is_explicit else Priority.TYPING
     outcome = await ask(view.place, cancel=cancel, key=asked.uri, priority=priority)
     if outcome.suggestions:

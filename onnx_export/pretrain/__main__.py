@@ -127,9 +127,14 @@ def export_bundle(state: State, arguments: argparse.Namespace) -> None:
         arguments.out,
         precision=arguments.precision,
         figures=arguments.figures,
-        ladder=tuple((int(length), float(weight)) for length, weight in json.loads(arguments.ladder)),
+        ladder=_ladder(arguments.ladder),
+        project_ladder=_ladder(arguments.project_ladder),
     )
     log.info("made %s", arguments.out)
+
+
+def _ladder(text: str) -> bundle.Ladder:
+    return tuple((int(length), float(weight)) for length, weight in json.loads(text))
 
 
 def plot_run(state: State, arguments: argparse.Namespace) -> None:
@@ -173,7 +178,8 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("out", type=Path)
     exporting.add_argument("--precision", default="int8", help="fp32, int8 or int4")
     exporting.add_argument("--figures", type=Path, help="a result of benchmarks/embedded_model, for the model card")
-    exporting.add_argument("--ladder", default="[]", help="what benchmarks/embedded_model/tune_ladder.py printed")
+    exporting.add_argument("--ladder", default="[]", help="what benchmarks/embedded_model/tune_ladder.py printed first")
+    exporting.add_argument("--project-ladder", default="[]", help="what it printed last")
     plotting = stage("plot", plot_run)
     plotting.add_argument("out", type=Path)
     plotting.add_argument("--run", default="S")

@@ -21,7 +21,14 @@ PROJECT_LICENCE = Path(__file__).parents[2] / "LICENSE"
 
 
 def export(
-    state: State, folder: Path, out_dir: Path, *, precision: str, figures: Path | None, ladder: Ladder = ()
+    state: State,
+    folder: Path,
+    out_dir: Path,
+    *,
+    precision: str,
+    figures: Path | None,
+    ladder: Ladder = (),
+    project_ladder: Ladder = (),
 ) -> Manifest:
     """Make the bundle of a checkpoint folder; its figures may have been measured on an earlier export."""
     training = json.loads((folder / "training.json").read_text())
@@ -32,7 +39,7 @@ def export(
     (out_dir / "README.md").write_text(card, "utf-8")
     (out_dir / "DATA.md").write_text(cards.data_card(state), "utf-8")
     shutil.copyfile(PROJECT_LICENCE, out_dir / "LICENSE")
-    return write_manifest(out_dir, replace(manifest, match_ladder=ladder))
+    return write_manifest(out_dir, replace(manifest, match_ladder=ladder, project_ladder=project_ladder))
 
 
 def _provenance(state: State, training: dict[str, Any]) -> dict[str, object]:

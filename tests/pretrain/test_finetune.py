@@ -40,7 +40,7 @@ def base(tmp_path: Path, repository: Path) -> Path:
     weights = dict(Mixtral(config).named_parameters())
     checkpoint.save_hf(tmp_path / "hf", config, weights, tmp_path / "tokenizer.json")
     folder = run_export(plan_export(tmp_path / "hf", ExportOptions()), tmp_path / "base").folder
-    write_manifest(folder, replace(read_manifest(folder), match_ladder=LADDER))
+    write_manifest(folder, replace(read_manifest(folder), match_ladder=LADDER, project_ladder=LADDER))
     return folder
 
 
@@ -60,7 +60,7 @@ def test_the_adapted_model_is_added(
     assert "devstral-ls model use embedded-shop" in done.stderr
     (added,) = (tmp_path / "data").rglob("embedded-shop")
     manifest = verify_bundle(added)
-    assert manifest.match_ladder == LADDER
+    assert manifest.match_ladder == manifest.project_ladder == LADDER
     told = manifest.provenance
     assert told["after"]["bits_per_byte"] < told["before"]["bits_per_byte"]
     again = run(monkeypatch, tmp_path / "data", repository, "--from", base)

@@ -1,0 +1,49 @@
+"""Texts that requests may repeat without sending them each time: taught once, named by a key, indexed aside.
+
+A project repeats itself: on held-out packages its other files foresee as much as a much larger network would.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devstral_ls.engine.match_model import MatchIndex, joined
+
+# Of so many documents what was taught is kept; a mebibyte of text takes about 25 of memory.
+MAX_KEYS = 3
+# Documents of a project are taught with mostly the same files.
+MAX_ENCODED_TEXTS = 512
+
+
+class LearnedTexts:
+    """Owns the indexes and the thread that makes them; nobody waits for one who does not want to."""
+
+    def __init__(self, encode: Callable[[str], NDArray[np.int64]]) -> None:
+        self._encode = lru_cache(MAX_ENCODED_TEXTS)(encode)
+        self._indexes: OrderedDict[str, Future[MatchIndex]] = OrderedDict()
+        self._maker = ThreadPoolExecutor(1, thread_name_prefix="devstral-learning")
+
+    def learn(self, key: str, texts: tuple[str, ...]) -> "Future[MatchIndex]":
+        """Start to index `texts`, unless that was done under this key."""
+        if key not in self._indexes:
+            self._indexes[key] = self._maker.submit(self._made, texts)
+        self._indexes.move_to_end(key)
+        while MAX_KEYS < len(self._indexes):
+            self._indexes.popitem(last=False)[1].cancel()
+        return self._indexes[key]
+
+    def index(self, key: str) -> MatchIndex | None:
+        """What was learned under a key, or None: nothing, or not yet."""
+        made = self._indexes.get(key)
+        return made.result() if made is not None and made.done() and not made.cancelled() else None
+
+    def close(self) -> None:
+        """Forget what is waiting to be indexed."""
+        self._maker.shutdown(wait=False, cancel_futures=True)
+
+    def _made(self, texts: tuple[str, ...]) -> MatchIndex:
+        return MatchIndex(joined([self._encode(text) for text in texts]))
