@@ -43,7 +43,7 @@ class Settings:
     )
     context_tokens: int = field(
         default=1024,
-        metadata={"doc": "How many tokens of other text a typing request may show the model.", "minimum": 0},
+        metadata={"doc": "How many tokens of other text a typing request may show the model; 0 leaves other files out altogether.", "minimum": 0},
     )
     deadline_ms: int = field(
         default=2000,

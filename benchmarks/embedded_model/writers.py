@@ -1,5 +1,6 @@
 """Who fills the holes: the model through the product's engine, and baselines that any editor could have."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends.ort import open_backend
 from devstral_ls.engine.engine import Engine, ModelFacts
 from devstral_ls.engine.manifest import verify_bundle
-from devstral_ls.engine.request import AllowedTexts, GenerationRequest
+from devstral_ls.engine.request import CostRule, GenerationRequest
 from devstral_ls.engine.tokenizer import Tokenizer
 from onnx_export.pretrain.corpus import SourceFile
 
@@ -52,10 +53,10 @@ class ModelWriter:
         self._engine, self._with_context, self._neighbours = engine, with_context, neighbours
 
     def write(self, case: Case, task: str) -> Suggestion:
-        return self.generate(case, task, allowed=None)
+        return self.generate(case, task, cost=None)
 
-    def generate(self, case: Case, task: str, allowed: AllowedTexts | None) -> Suggestion:
-        """What the model writes, or what it writes of the allowed."""
+    def generate(self, case: Case, task: str, cost: CostRule | None) -> Suggestion:
+        """What the model writes, or what it writes where some texts cost."""
         is_block = task == "block"
         prompt = case.prompt(with_context=self._with_context)
         project = ""
@@ -69,7 +70,7 @@ class ModelWriter:
             key=case.file.path,
             max_tokens=MAX_BLOCK_TOKENS if is_block else MAX_LINE_TOKENS,
             stop=None if is_block else line_end,
-            allowed=allowed,
+            cost=cost,
         )
         best = self._engine.generate_blocking(request, CancelToken()).completions[0]
         return Suggestion(best.text, best.mean_logprob, best.mean_logprob * best.n_tokens)
@@ -167,15 +168,15 @@ class RankedNamesWriter:
         return self._model.generate(case, task, one_of(names) if names else None)
 
 
-def one_of(names: Sequence[str]) -> AllowedTexts:
+def one_of(names: Sequence[str]) -> CostRule:
     """One of the names must come first, then anything may."""
 
-    def rest(text: str) -> list[str] | None:
-        if wanted_part("after dot", text) in names:
-            return None
-        return [name[len(text) :] for name in names if name.startswith(text)] or None
+    def cost(text: str, is_end: bool) -> float:  # noqa: FBT001 - a CostRule
+        name = wanted_part("after dot", text)
+        is_whole = is_end or name != text
+        return 0.0 if name in names or (not is_whole and any(each.startswith(text) for each in names)) else math.inf
 
-    return rest
+    return cost
 
 
 @contextmanager

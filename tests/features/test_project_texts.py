@@ -1,0 +1,54 @@
+"""What the project's other files say is said again, by the model that comes with the package."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devstral_ls.cancel import CancelToken
+from devstral_ls.config import Settings
+from devstral_ls.context import Sources, Workspace
+from devstral_ls.engine import embedded_bundle, open_engine
+from devstral_ls.engine.face import Engine
+from devstral_ls.features.inline_completion import learn_around, suggest_blocking
+from devstral_ls.text import Document, Place
+
+ELSEWHERE = "import ledger\n\n\ndef pay(invoice):\n    ledger.enter_voucher(invoice.number, quarter=invoice.quarter)\n"
+TYPED = "import ledger\n\n\ndef refund(invoice):\n    ledger.enter_voucher("
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = open_engine(embedded_bundle(), n_threads=1)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Iterator[Sources]:
+    (tmp_path / "payments.py").write_text(ELSEWHERE, "utf-8")
+    with Workspace((tmp_path,), libraries=()) as workspace:
+        yield Sources(workspace=workspace)
+
+
+def said(engine: Engine, sources: Sources, settings: Settings) -> str:
+    place = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
+    outcome = suggest_blocking(place, engine=engine, sources=sources, settings=settings, cancel=CancelToken())
+    return outcome.suggestions[0].text if outcome.suggestions else ""
+
+
+def test_the_project_is_repeated(engine: Engine, sources: Sources) -> None:
+    """A call that another file has made is made alike, once the engine has learned that file."""
+    settings = Settings(deadline_ms=60_000)
+    before = said(engine, sources, settings)
+    place = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
+    learn_around(place, engine=engine, sources=sources)
+    assert "quarter=" not in before
+    assert "invoice.number, quarter=invoice.quarter)" == said(engine, sources, settings)
+
+
+def test_without_other_files_nothing_of_them_is_said(engine: Engine, sources: Sources) -> None:
+    """Who wants no context of other files gets none of their words either."""
+    place = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
+    learn_around(place, engine=engine, sources=sources)
+    assert "quarter=" not in said(engine, sources, Settings(context_tokens=0, deadline_ms=60_000))
