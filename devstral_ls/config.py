@@ -43,7 +43,10 @@ class Settings:
     )
     context_tokens: int = field(
         default=1024,
-        metadata={"doc": "How many tokens of other text a typing request may show the model; 0 leaves other files out altogether.", "minimum": 0},
+        metadata={
+            "doc": "Tokens of other files that a typing request may show the model; 0 leaves these files out.",
+            "minimum": 0,
+        },
     )
     deadline_ms: int = field(
         default=2000,
