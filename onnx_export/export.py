@@ -238,4 +238,5 @@ def _manifest(plan: ExportPlan, tokens: tokenizer.SpecialTokens) -> Manifest:
         license=options.license or "unknown",
         provenance=options.provenance,
         providers=(options.provider,),
+        log_probabilities=True,
     )

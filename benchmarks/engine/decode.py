@@ -1,4 +1,7 @@
-"""Decode and prefill by threads and depth, Python's share of a step, and how far the memory is from its limit.
+"""Decode and prefill by threads and depth, Python's share, and how far the memory is from its limit.
+
+Python's share is what passes outside of the runtime's own call: of a plain step, and of
+whole suggestions as the server asks for them, which also mix in what the text said before.
 
 python benchmarks/engine/decode.py
 """
@@ -7,6 +10,9 @@ import json
 import tempfile
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,11 +20,10 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime as ort
-from workload import arguments, record
+from workload import Place, arguments, record, sources
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.engine import resolve_bundle
-from devstral_ls.engine.backends import KVCache
+from devstral_ls.engine import open_engine, resolve_bundle
 from devstral_ls.engine.backends.ort import OrtBackend, open_backend
 from devstral_ls.engine.manifest import GRAPH_NAME, WEIGHTS_NAME, Manifest, read_manifest
 from devstral_ls.engine.prefix_cache import PrefixCache
@@ -34,6 +39,8 @@ PREFILLS = (512, 2048)
 STREAM_BYTES = 256 << 20
 GEMM_SIZE = 1024
 N_PROFILED = 200
+N_PLACES = 24
+SUGGESTION_TOKENS = 48
 
 
 def main() -> None:
@@ -44,7 +51,7 @@ def main() -> None:
     backends = {n: open_backend(folder, manifest, provider="cpu", n_threads=n) for n in threads}
     depths = [depth for depth in DEPTHS if depth + N_STEPS <= manifest.window_tokens]
     prefills = [n for n in PREFILLS if n <= manifest.window_tokens]
-    rounds = [{n: one_round(backends[n], depths, prefills) for n in threads} for _ in range(ROUNDS)]
+    rounds = [{n: one_round(backends[n], folder, n, depths, prefills) for n in threads} for _ in range(ROUNDS)]
     weights_bytes = (folder / WEIGHTS_NAME).stat().st_size
     figures = {
         "model": manifest.name,
@@ -61,46 +68,86 @@ def main() -> None:
     print(record("engine_decode", figures).read_text())
 
 
-def one_round(backend: OrtBackend, depths: list[int], prefills: list[int]) -> dict[str, Any]:
-    watched = Watched(backend)
+def one_round(
+    backend: OrtBackend, folder: Path, n_threads: int, depths: list[int], prefills: list[int]
+) -> dict[str, Any]:
+    total = 0.0 if read_manifest(folder).log_probabilities else None
+    decoded = {depth: decode(backend, depth, total) for depth in depths}
     return {
-        "decode_tokens_per_s": {depth: decode(watched, depth)["tokens_per_s"] for depth in depths},
-        "python_share": decode(watched, depths[0])["python_share"],
+        "decode_tokens_per_s": {depth: each["tokens_per_s"] for depth, each in decoded.items()},
+        "python_share_of_a_step": decoded[depths[0]]["python_share"],
         "prefill_tokens_per_s": {n: prefill(backend, n) for n in prefills},
+        **suggestions(folder, n_threads),
     }
 
 
-class Watched:
-    """A backend whose time is counted apart from the engine's."""
+@dataclass(slots=True)
+class Clock:
+    """Seconds of the runtime, and of all."""
 
-    def __init__(self, backend: OrtBackend) -> None:
-        self._backend = backend
-        self.seconds = 0.0
+    runtime_s: float = 0.0
+    whole_s: float = 0.0
 
-    def logits(self, cache: KVCache, tokens: Tokens, **wishes: Any) -> np.ndarray:
+    @property
+    def python_share(self) -> float:
+        return 1 - self.runtime_s / self.whole_s
+
+
+@contextmanager
+def clocked(clock: Clock) -> Iterator[None]:
+    """Count what passes meanwhile, and inside the call that runs a graph."""
+    run = ort.InferenceSession.run_with_iobinding
+
+    def timed(*given: Any) -> Any:
         start_s = time.perf_counter()
-        rows = self._backend.logits(cache, tokens, **wishes)
-        self.seconds += time.perf_counter() - start_s
-        return rows
+        found = run(*given)
+        clock.runtime_s += time.perf_counter() - start_s
+        return found
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._backend, name)
+    ort.InferenceSession.run_with_iobinding = timed
+    start_s = time.perf_counter()
+    yield
+    clock.whole_s += time.perf_counter() - start_s
+    ort.InferenceSession.run_with_iobinding = run
 
 
-def decode(watched: Watched, depth: int) -> dict[str, float]:
+def decode(backend: OrtBackend, depth: int, total: float | None) -> dict[str, float]:
     """Greedy steps behind a prompt of this length, through the engine's stream and sampler."""
-    prompt = random_tokens(watched.vocab_size, depth)
-    stream = Stream(watched, fresh_slot(watched, prompt), CancelToken(), pace=Pace())
+    prompt = random_tokens(backend.vocab_size, depth)
+    stream = Stream(backend, fresh_slot(backend, prompt), CancelToken(), pace=Pace())
     deque(stream.prefill(prompt), maxlen=0)
-    sampler = Sampler(Sampling())
+    sampler, clock = Sampler(Sampling()), Clock()
     token = int(prompt[0])
     for _ in range(4):
         stream.advance(token)
-    watched.seconds, start_s = 0.0, time.perf_counter()
-    for _ in range(N_STEPS - 4):
-        token, _ = sampler.choose(stream.advance(token))
-    whole_s = time.perf_counter() - start_s
-    return {"tokens_per_s": (N_STEPS - 4) / whole_s, "python_share": 1 - watched.seconds / whole_s}
+    with clocked(clock):
+        for _ in range(N_STEPS - 4):
+            token, _ = sampler.choose(stream.advance(token), total=total)
+    return {"tokens_per_s": (N_STEPS - 4) / clock.whole_s, "python_share": clock.python_share}
+
+
+def suggestions(folder: Path, n_threads: int) -> dict[str, float]:
+    """What the engine is asked for in an editor, without and with drafts; each prompt has been read before."""
+    found = {}
+    for name, speculates in {"without_drafts": False, "with_drafts": True}.items():
+        engine, clock, n_tokens = open_engine(folder, n_threads=n_threads, speculates=speculates), Clock(), 0
+        for place in places():
+            request = replace(place.request(SUGGESTION_TOKENS), stop=None)
+            engine.prefill(request).result()
+            with clocked(clock):
+                n_tokens += engine.generate_blocking(request, CancelToken()).metrics.n_generated_tokens
+        engine.close()
+        found[f"python_share_of_suggestions_{name}"] = clock.python_share
+        found[f"suggested_tokens_per_s_{name}"] = n_tokens / clock.whole_s
+    return found
+
+
+def places() -> Iterator[Place]:
+    """Cursors spread over real files, with some lines on either side."""
+    for name, text in sources().items():
+        lines = text.splitlines(keepends=True)
+        for at in np.linspace(100, len(lines) - 40, N_PLACES // len(sources()), dtype=int):
+            yield Place(name, "".join(lines[at - 80 : at]), "\n" + "".join(lines[at + 4 : at + 30]), is_jump=True)
 
 
 def prefill(backend: OrtBackend, n_tokens: int) -> float:
@@ -124,7 +171,8 @@ def told(rounds: list[dict[str, Any]], manifest: Manifest, weights_bytes: int) -
         "decode_tokens_per_s": decoding,
         "decode_reads_gb_per_s": {depth: round(decoding[depth] * read[depth] / 1e9, 2) for depth in decoding},
         "prefill_tokens_per_s": middle("prefill_tokens_per_s"),
-        "python_share_of_a_step": round(median(found["python_share"] for found in rounds), 4),
+        **{key: round(median(found[key] for found in rounds), 4) for key in rounds[0] if key.startswith("python_")},
+        **{key: round(median(found[key] for found in rounds)) for key in rounds[0] if key.startswith("suggested_")},
     }
 
 

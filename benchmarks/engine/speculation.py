@@ -3,7 +3,7 @@
 The text is prescribed, so that the figures are about the machinery and not about what a model likes to say:
 a copying edit is a function written again with one name changed; fresh code is a function that the prompt
 does not contain. The graph runs in full and the sampler looks at every row, only the choice is made for it.
-A B A B, medians.
+Each text is written both ways in turn, and the sums of the medians over the rounds are compared.
 
 python benchmarks/engine/speculation.py
 """
@@ -30,7 +30,7 @@ from devstral_ls.engine.speculation import Speculation
 from devstral_ls.engine.stream import Pace, Stream
 from devstral_ls.engine.tokenizer import Tokenizer, Tokens
 
-ROUNDS = 3
+ROUNDS = 9
 N_FUNCTIONS = 5
 MIN_CHARS, MAX_CHARS = 600, 1400
 
@@ -56,44 +56,45 @@ def main() -> None:
     given = arguments(__doc__).parse_args()
     folder, n_threads = resolve_bundle(given.model), choose_threads(given.threads)
     tokenizer = Tokenizer.open(folder / TOKENIZER_NAME)
-    backend = open_backend(folder, read_manifest(folder), provider="cpu", n_threads=n_threads)
+    manifest = read_manifest(folder)
+    backend = open_backend(folder, manifest, provider="cpu", n_threads=n_threads)
+    total = 0.0 if manifest.log_probabilities else None
     head = texts_before()
     copying = [task(tokenizer, f"{head}{text}\n    # again\n", text.replace("self", "this")) for text in functions()]
     fresh = [task(tokenizer, head + text.partition("\n")[0], text.partition("\n")[2]) for text in functions()]
     figures: dict[str, Any] = {
-        "model": read_manifest(folder).name,
+        "model": manifest.name,
         "threads": n_threads,
         "rounds": ROUNDS,
-        "copying_edit": compare(backend, copying),
-        "fresh_code": compare(backend, fresh),
+        "copying_edit": compare(backend, copying, total),
+        "fresh_code": compare(backend, fresh, total),
     }
     print(record("engine_speculation", figures).read_text())
 
 
-def compare(backend: OrtBackend, tasks: list[Task]) -> dict[str, Any]:
+def compare(backend: OrtBackend, tasks: list[Task], total: float | None) -> dict[str, Any]:
     """Both ways in turn; what was learned in the first round, which is not counted, stays."""
     ways: dict[str, Speculation | None] = {"plain": None, "speculating": Speculation()}
     rounds = [
-        {name: [write(backend, task, way) for task in tasks] for name, way in ways.items()} for _ in range(1 + ROUNDS)
+        [{name: write(backend, task, way, total) for name, way in ways.items()} for task in tasks]
+        for _ in range(1 + ROUNDS)
     ]
     n_tokens = sum(len(task.said) for task in tasks)
-    speeds = {
-        name: median(n_tokens / sum(each.seconds for each in found[name]) for found in rounds[1:]) for name in ways
+    seconds = {
+        name: sum(median(written[name].seconds for written in of_task) for of_task in zip(*rounds[1:], strict=True))
+        for name in ways
     }
-    pairs = [
-        sum(e.seconds for e in found["plain"]) / sum(e.seconds for e in found["speculating"]) for found in rounds[1:]
-    ]
-    last = rounds[-1]["speculating"]
+    last = [written["speculating"] for written in rounds[-1]]
     return {
-        "tokens_per_s": {name: round(value, 1) for name, value in speeds.items()},
-        "speed_up": round(median(pairs), 3),
+        "tokens_per_s": {name: round(n_tokens / each, 1) for name, each in seconds.items()},
+        "speed_up": round(seconds["plain"] / seconds["speculating"], 3),
         "tokens": n_tokens,
         "drafted_tokens": sum(each.n_drafted for each in last),
         "accepted_tokens": sum(each.n_accepted for each in last),
     }
 
 
-def write(backend: OrtBackend, task: Task, speculation: Speculation | None) -> Written:
+def write(backend: OrtBackend, task: Task, speculation: Speculation | None, total: float | None) -> Written:
     caches = PrefixCache(backend, limit_bytes=1 << 30, bytes_per_token=1)
     slot = caches.lease(task.prompt)
     drafter = speculation and speculation.drafter([MatchIndex(task.prompt)])
@@ -102,7 +103,7 @@ def write(backend: OrtBackend, task: Task, speculation: Speculation | None) -> W
     sampler = Sampler(Sampling())
     start_s = time.perf_counter()
     for token in task.said.tolist():
-        sampler.choose(stream.advance(token))
+        sampler.choose(stream.advance(token), total=total)
     return Written(time.perf_counter() - start_s, stream.n_drafted, stream.n_accepted)
 
 

@@ -59,6 +59,7 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
         infill_format=manifest.prompt_formats.get("infill"),
         match_ladder=manifest.match_ladder,
         project_ladder=manifest.project_ladder,
+        gives_log_probabilities=manifest.log_probabilities,
     )
     shown = _shown(folder, manifest, provider, n_threads)
     return Engine(

@@ -50,11 +50,17 @@ class Model:
     indexes: PromptIndexes
     learned: LearnedTexts
     mixing: Mixing | None = None  # None: the network speaks alone
+    gives_log_probabilities: bool = False
 
     @property
     def n_words(self) -> int:
         """How many tokens mean something: many models pad their vocabulary beyond the tokenizer's."""
         return max(len(self.tokenizer.pieces), 1 + max(self.end_tokens))
+
+    @property
+    def log_total(self) -> float | None:
+        """Of the exponentials of a row's words, where it is known without summing them."""
+        return 0.0 if self.gives_log_probabilities and self.n_words == self.backend.vocab_size else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,17 +252,18 @@ class Decoding:
     def _go_on(self, stream: Stream, row: Row, candidate: Candidate, sampler: Sampler) -> Steps:
         """Token after token until a rule ends the candidate."""
         wants_branches = 1 < self._request.n_best and len(self._candidates) == 1
+        n_words, log_total = self._model.n_words, self._model.log_total
         while True:
-            words = row[: self._model.n_words]
-            chances = None if self._mixer is None else self._mixer.mixed(words, stream.context)
-            mixed, total = (words, None) if chances is None else (chances, 0.0)
+            words = row[:n_words]
+            chances = None if self._mixer is None else self._mixer.mixed(words, stream.context, total=log_total)
+            mixed, total = (words, log_total) if chances is None else (chances, 0.0)
             chosen = self._chosen(mixed, candidate, sampler, total)
             if chosen is None:
                 candidate.finish = FinishReason.STOPPED
                 return
             token, logprob = chosen
             if wants_branches and not candidate.owed:
-                self._remember_branch(sampler.runner_up(mixed, token, self._cost_of(candidate)), candidate)
+                self._remember_branch(sampler.runner_up(mixed, token, self._cost_of(candidate), total), candidate)
             goes_on = candidate.add(token, logprob)
             self._clock.first_token()
             if not goes_on:
@@ -274,7 +281,7 @@ class Decoding:
             return None
         if self._request.cost is None:
             return sampler.choose(logits, allowed, total=total)
-        return sampler.choose_weighed(logits, self._cost_of(candidate), allowed)
+        return sampler.choose_weighed(logits, self._cost_of(candidate), allowed, total=total)
 
     def _cost_of(self, candidate: Candidate) -> CostOf:
         """What each token would cost behind what the candidate says."""

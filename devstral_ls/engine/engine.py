@@ -46,6 +46,7 @@ class ModelFacts:
     infill_format: str | None
     match_ladder: Ladder = ()
     project_ladder: Ladder = ()
+    gives_log_probabilities: bool = False  # whether what the backend calls logits are these
 
 
 class Engine:
@@ -158,6 +159,7 @@ class Engine:
             indexes=PromptIndexes(),
             mixing=self._mixing(facts.end_tokens | stops),
             learned=self._learned,
+            gives_log_probabilities=facts.gives_log_probabilities,
         )
         return self._model
 

@@ -69,6 +69,7 @@ class Manifest:
     providers: tuple[str, ...] = ("cpu",)
     match_ladder: tuple[tuple[int, float], ...] = ()  # what matches of so many tokens weigh beside the network
     project_ladder: tuple[tuple[int, float], ...] = ()  # the same for matches in other files of the project
+    log_probabilities: bool = False  # whether the graph returns them beside the logits
     format_version: int = FORMAT_VERSION
 
 
@@ -234,6 +235,7 @@ class _Fields:
             providers=self._texts("providers") if "providers" in self._raw else ("cpu",),
             match_ladder=self._ladder("match_ladder"),
             project_ladder=self._ladder("project_ladder"),
+            log_probabilities="log_probabilities" in self._raw and self._flag("log_probabilities"),
             format_version=version,
         )
 
@@ -254,6 +256,12 @@ class _Fields:
             case int(value) if least <= value:
                 return value
         raise self._wrong(key, f"a whole number of at least {least}")
+
+    def _flag(self, key: str) -> bool:
+        match self._raw.get(key):
+            case bool(value):
+                return value
+        raise self._wrong(key, "true or false")
 
     def _list(self, key: str) -> list[object]:
         match self._raw.get(key):

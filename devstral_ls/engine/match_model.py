@@ -4,9 +4,11 @@ One structure serves two ends: its continuations are drafts for speculation, and
 can be mixed with what the network says.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +19,16 @@ MAX_MATCH_TOKENS = 64
 MAX_INSERTED_TOKENS = 256
 # Stands between texts that share an index; matches nothing.
 SEPARATOR = -1
-# Of more places of a match so many speak for all, evenly spaced in the order of what stands further before them.
-MAX_PLACES = 256
 # The text behind the last index that may go unsearched before a new index is made.
 MAX_UNINDEXED_TOKENS = 256
 # Of a long prompt only the end is indexed, from a multiple of the step on: it stays put while typing.
 MAX_INDEXED_TOKENS = 16_384
 INDEX_STEP_TOKENS = 4_096
 _BEFORE_THE_START = -2  # sorts first, as it does in the index
+# So many last tokens are compared at once, each in so many bits: any vocabulary fits, and the number is a plain int.
+KEY_TOKENS, KEY_BITS = 3, 21
+
+Range = tuple[int, int]  # of sorted places: the first, and the one behind the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +45,38 @@ class MatchIndex:
     The longest match of a context is then one narrowing search from its last token to its first.
     """
 
-    __slots__ = ("_places", "_words", "tokens")
-
-    def __init__(self, tokens: NDArray[np.int64], places: list[int] | None = None) -> None:
+    def __init__(self, tokens: NDArray[np.int64], places: "array[int] | None" = None) -> None:
         self.tokens = tokens
-        # Plain lists: the search looks at single numbers, and does so at every step.
-        self._words: list[int] = tokens.tolist()
+        # The search looks at single numbers, and does so at every step.
+        self._words = _plain(tokens)
         # A place needs a token behind it to be of use, so the end of the text is none.
-        self._places: list[int] = _sorted_places(tokens).tolist() if places is None else places
+        self._places = _plain(_sorted_places(tokens)) if places is None else places
+        self._searched = b""
+        self._found: list[Range] = []
 
-    def longest(self, context: Sequence[int] | NDArray[np.int64], *, least: int = 1) -> Match | None:
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Where each token of the text stands that has one before it, sorted by what stands before."""
+        return np.frombuffer(self._places, np.int64)
+
+    def longest(self, context: NDArray[np.int64], *, least: int = 1) -> Match | None:
         """The longest match of the context's end that is at least `least` tokens long."""
-        found = list(self._ranges(context))
-        return Match(len(found), np.array(self._places[slice(*found[-1])])) if max(1, least) <= len(found) else None
+        found = self.ranges(context)
+        if len(found) < max(1, least):
+            return None
+        low, high = found[-1]
+        return Match(len(found), self.places[low:high])
 
-    def matches(self, context: NDArray[np.int64], lengths: Sequence[int]) -> Iterator[Match]:
-        """The matches of the context's last tokens, so many each time, from one search; none of what has none."""
-        found = list(self._ranges(context[-max(lengths, default=1) :]))
-        for length in lengths:
-            if length <= len(found):
-                first, end = found[length - 1]
-                step = -(-(end - first) // MAX_PLACES)
-                yield Match(length, np.array(self._places[first:end:step]))
+    def ranges(self, context: NDArray[np.int64]) -> list[Range]:
+        """Of the sorted places those that match 1, 2, 3 … of the context's last tokens, while there are any.
+
+        Drafts and mixing look for the same tokens one after the other, so the last search is kept.
+        """
+        tail = context[-MAX_MATCH_TOKENS:]
+        searched = tail.tobytes()
+        if searched != self._searched:
+            self._searched, self._found = searched, self._search(tail.tolist())
+        return self._found
 
     def grown(self, tokens: NDArray[np.int64]) -> "MatchIndex":
         """The index of another text, made from this one as far as both begin alike.
@@ -73,7 +87,7 @@ class MatchIndex:
         if len(tokens) - shared > MAX_INSERTED_TOKENS:
             return MatchIndex(tokens)
         last = max(0, min(shared, len(self.tokens) - 1, len(tokens) - 1))
-        index = MatchIndex(tokens, [place for place in self._places if place <= last])
+        index = MatchIndex(tokens, _plain(self.places[self.places <= last]))
         for place in range(last + 1, len(tokens)):
             index._insert(place)
         return index
@@ -81,30 +95,53 @@ class MatchIndex:
     def _insert(self, place: int) -> None:
         insort(self._places, place, key=self._words_before)
 
-    def _words_before(self, place: int) -> list[int]:
+    def _words_before(self, place: int) -> "array[int]":
         """Backwards, as places are sorted."""
         start = place - 1 - MAX_MATCH_TOKENS
         return self._words[place - 1 : start if 0 <= start else None : -1]
 
-    def _ranges(self, context: Sequence[int] | NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-        """Of the sorted places those that match 1, 2, 3 … of the context's last tokens, while there are any."""
-        low, high = 0, len(self._places)
-        tail = context[-MAX_MATCH_TOKENS:]
-        for depth, token in enumerate(reversed(tail.tolist() if isinstance(tail, np.ndarray) else tail)):
-            low, high = self._narrow(token, depth, low, high)
-            if low == high:
-                return
-            yield low, high
+    @cached_property
+    def _keys(self) -> "array[int]":
+        """The last tokens before each sorted place as one number: most searches are decided by comparing these."""
+        keys = np.zeros_like(self.places)
+        for depth in range(KEY_TOKENS):
+            at = self.places - 1 - depth
+            keys = keys << KEY_BITS | np.where(0 <= at, self.tokens[at], _BEFORE_THE_START) - _BEFORE_THE_START
+        return _plain(keys)
 
-    def _narrow(self, token: int, depth: int, low: int, high: int) -> tuple[int, int]:
+    def _search(self, tail: list[int]) -> list[Range]:
+        found: list[Range] = []
+        low, high, key = 0, len(self._places), 0
+        for depth, token in enumerate(reversed(tail)):
+            if depth < KEY_TOKENS:
+                key = key << KEY_BITS | token - _BEFORE_THE_START
+                low, high = self._narrow_by_key(key, (KEY_TOKENS - 1 - depth) * KEY_BITS, low, high)
+            else:
+                low, high = self._narrow(token, depth, low, high)
+            if low == high:
+                return found
+            found.append((low, high))
+            if low + 1 == high:
+                return found + found[-1:] * self._n_alike(tail, self._places[low], depth + 1)
+        return found
+
+    def _narrow_by_key(self, key: int, n_bits_left: int, low: int, high: int) -> Range:
+        low = bisect_left(self._keys, key << n_bits_left, low, high)
+        return low, bisect_left(self._keys, key + 1 << n_bits_left, low, high)
+
+    def _narrow(self, token: int, depth: int, low: int, high: int) -> Range:
         """The part of [low, high) where this token stands `depth` tokens before the place's last one."""
         words, places = self._words, self._places
-        if high - low == 1:
-            at = places[low] - 1 - depth
-            return (low, high) if 0 <= at and words[at] == token else (low, low)
         key = lambda place: words[place - 1 - depth] if depth < place else _BEFORE_THE_START  # noqa: E731 - of two calls
         low = bisect_left(places, token, low, high, key=key)
         return low, bisect_right(places, token, low, high, key=key)
+
+    def _n_alike(self, tail: list[int], place: int, depth: int) -> int:
+        """How many more tokens match at a place where `depth` do."""
+        words, n = self._words, depth
+        while n < min(len(tail), place) and words[place - 1 - n] == tail[-1 - n]:
+            n += 1
+        return n - depth
 
 
 class PromptIndexes:
@@ -161,6 +198,11 @@ def joined(texts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Several texts as one to be indexed; no match reaches from one into the next."""
     border = np.array([SEPARATOR], np.int64)
     return np.concatenate([part for text in texts for part in (text, border)] or [border])
+
+
+def _plain(numbers: NDArray[np.int64]) -> "array[int]":
+    """The same numbers where Python reads one faster, and without an object for each."""
+    return array("q", np.ascontiguousarray(numbers, np.int64).tobytes())
 
 
 def _sorted_places(tokens: NDArray[np.int64]) -> NDArray[np.int64]:

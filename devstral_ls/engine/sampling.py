@@ -44,33 +44,42 @@ class Sampler:
         return self._choose(logits, total)
 
     def choose_weighed(
-        self, logits: Logits, cost_of: CostOf, allowed: NDArray[np.int64] | None = None
+        self,
+        logits: Logits,
+        cost_of: CostOf,
+        allowed: NDArray[np.int64] | None = None,
+        *,
+        total: float | None = None,
     ) -> tuple[int, float] | None:
         """As `choose`, with each token's cost taken from its chances; None where all that is probable may not come.
 
         The log-probability is the one without costs: it says how much the model wanted the token.
         """
-        tokens = np.arange(len(logits)) if allowed is None else allowed
-        among = logits[tokens]
-        if self._sampling.temperature <= 0.0:
-            index = _cheapest(among, lambda index: cost_of(int(tokens[index])))
-        else:
-            index = self._draw_weighed(among, lambda index: cost_of(int(tokens[index])))
-        return None if index is None else (int(tokens[index]), self._logprob(among, index))
+        if allowed is None:
+            return self._weighed(logits, cost_of, total)
+        found = self._weighed(logits[allowed], lambda index: cost_of(int(allowed[index])), None)
+        return None if found is None else (int(allowed[found[0]]), found[1])
 
-    def runner_up(self, logits: Logits, chosen: int, cost_of: CostOf = free) -> tuple[int, float] | None:
+    def runner_up(
+        self, logits: Logits, chosen: int, cost_of: CostOf = free, total: float | None = None
+    ) -> tuple[int, float] | None:
         """The best token beside the chosen one, with its log-probability."""
         others = logits.copy()
         others[chosen] = -np.inf
         second = _cheapest(others, cost_of)
-        return None if second is None else (second, self._logprob(logits, second))
+        return None if second is None else (second, self._logprob(logits, second, total))
+
+    def _weighed(self, logits: Logits, cost_of: CostOf, total: float | None) -> tuple[int, float] | None:
+        choose = _cheapest if self._sampling.temperature <= 0.0 else self._draw_weighed
+        index = choose(logits, cost_of)
+        return None if index is None else (index, self._logprob(logits, index, total))
 
     def _choose(self, logits: Logits, total: float | None) -> tuple[int, float]:
         if self._sampling.temperature <= 0.0:
             token = int(logits.argmax())
         else:
             token = int(self._random.choice(len(logits), p=probabilities(logits, self._sampling)))
-        return token, float(logits[token]) - (self._total(logits) if total is None else total)
+        return token, self._logprob(logits, token, total)
 
     def _draw_weighed(self, logits: Logits, cost_of: CostOf) -> int | None:
         """Draws until one is kept: a costly one is kept the more rarely."""
@@ -81,8 +90,8 @@ class Sampler:
                 return index
         return None
 
-    def _logprob(self, logits: Logits, token: int) -> float:
-        return float(logits[token]) - self._total(logits)
+    def _logprob(self, logits: Logits, token: int, total: float | None) -> float:
+        return float(logits[token]) - (self._total(logits) if total is None else total)
 
     def _total(self, logits: Logits) -> float:
         if len(self._scratch) != len(logits):

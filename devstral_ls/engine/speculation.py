@@ -18,6 +18,10 @@ DRAFT_LENGTHS = (0, 2, 4, 7, 11, 15)
 MIN_MATCH_TOKENS = 3
 # A draft has to promise this much more than a plain step: estimates are rough.
 MIN_GAIN = 1.15
+# After so many searches in vain one step more goes without a search each time, up to a limit: fresh text is not
+# made slower, and a copy that begins is seen a few tokens late.
+PATIENCE_SEARCHES = 4
+MAX_UNSEARCHED_STEPS = 7
 # How fast estimates follow what is measured.
 LEARNING_RATE = 0.1
 
@@ -82,16 +86,31 @@ class Speculation:
 class Drafter:
     """Drafts for one request."""
 
-    __slots__ = ("_foretold", "_indexes", "_speculation")
+    __slots__ = ("_foretold", "_indexes", "_n_unsearched", "_n_vain", "_speculation")
 
     def __init__(self, speculation: Speculation, indexes: Sequence[MatchIndex]) -> None:
         self._speculation = speculation
         self._indexes = indexes
         self._foretold: tuple[int, int, int] | None = None  # offset, token, length of the match that said so
+        self._n_vain = 0  # searches since the last draft
+        self._n_unsearched = 0  # steps still to go without one
+
+    def rests(self) -> bool:
+        """Whether this step is to be a plain one, without a search."""
+        if not self._n_unsearched:
+            return False
+        self._n_unsearched -= 1
+        return True
 
     def draft(self, context: Tokens) -> Tokens:
         """Tokens that may follow the context, whose last token was just chosen; none for a plain step."""
         self._learn(context)
+        draft = self._found(context)
+        self._n_vain = 0 if len(draft) else self._n_vain + 1
+        self._n_unsearched = min(MAX_UNSEARCHED_STEPS, self._n_vain // PATIENCE_SEARCHES)
+        return draft
+
+    def _found(self, context: Tokens) -> Tokens:
         index, match = self._longest(context)
         if match is None:
             return context[:0]

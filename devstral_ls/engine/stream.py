@@ -96,7 +96,7 @@ class Stream:
                 self.n_accepted += 1
                 return row
             self.rewind(self._n_tokens)
-        if self._drafter is None:
+        if self._drafter is None or self._drafter.rests():
             return self._plain_step(token)
         return self._drafted_step(token, self._drafter)
 
@@ -129,7 +129,8 @@ class Stream:
         context = self._slot.tokens[: self._n_tokens + 1]
         context[-1] = token
         room = len(self._slot.tokens) - len(context)
-        return np.concatenate([context[-1:], drafter.draft(context)[:room]])
+        draft = drafter.draft(context)[:room]
+        return np.concatenate([context[-1:], draft]) if len(draft) else context[-1:]
 
     def _run(self, tokens: NDArray[np.int64], *, n_logits: int = 1) -> NDArray[np.float32]:
         slot = self._slot

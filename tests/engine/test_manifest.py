@@ -120,6 +120,7 @@ def test_missing_field(bundle: Path, key: str) -> None:
         ("prompt_formats", {"infill": 3}),
         ("bos_token_id", "1"),
         ("files", []),
+        ("log_probabilities", 1),
     ],
 )
 def test_wrong_field(bundle: Path, key: str, value: object) -> None:

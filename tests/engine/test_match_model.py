@@ -25,7 +25,7 @@ def shared_end(left: list[int], right: list[int]) -> int:
 @given(tokens, tokens)
 def test_longest_match(text: list[int], context: list[int]) -> None:
     """The index finds the same places as the definition."""
-    match = MatchIndex(np.array(text, np.int64)).longest(context)
+    match = MatchIndex(np.array(text, np.int64)).longest(np.array(context, np.int64))
     found = (match.length, sorted(match.places.tolist())) if match else (0, [])
     assert places_of_longest(text, context) == found
 
@@ -34,24 +34,24 @@ def test_longest_match(text: list[int], context: list[int]) -> None:
 def test_grown_index_is_a_new_one(beginning: list[int], old: list[int], new: list[int], context: list[int]) -> None:
     """An index made from that of a text with the same beginning finds what one made from nothing finds."""
     grown = MatchIndex(np.array(beginning + old, np.int64)).grown(np.array(beginning + new, np.int64))
-    match = grown.longest(context)
+    match = grown.longest(np.array(context, np.int64))
     found = (match.length, sorted(match.places.tolist())) if match else (0, [])
     assert places_of_longest(beginning + new, context) == found
 
 
 @given(tokens, tokens)
 def test_matches_of_all_lengths(text: list[int], context: list[int]) -> None:
-    """One search finds what a search for each length finds."""
-    index, lengths = MatchIndex(np.array(text, np.int64)), (1, 2, 4, 7)
-    alone = [index.longest(context[-length:], least=length) for length in lengths]
-    found = {match.length: match.places.tolist() for match in index.matches(np.array(context, np.int64), lengths)}
-    assert {match.length: match.places.tolist() for match in alone if match} == found
+    """One search finds what a search for each length finds, also the second time."""
+    index, asked = MatchIndex(np.array(text, np.int64)), np.array(context, np.int64)
+    alone = [index.longest(asked[-length:], least=length) for length in range(1, 1 + len(context))]
+    expected = [match.places.tolist() for match in alone if match]
+    assert [expected] * 2 == [[index.places[slice(*found)].tolist() for found in index.ranges(asked)] for _ in "ab"]
 
 
 @given(st.lists(tokens, max_size=4), tokens)
 def test_no_match_crosses_texts(texts: list[list[int]], context: list[int]) -> None:
     """Several texts in one index match as each of them alone."""
-    match = MatchIndex(joined([np.array(text, np.int64) for text in texts])).longest(context)
+    match = MatchIndex(joined([np.array(text, np.int64) for text in texts])).longest(np.array(context, np.int64))
     alone = [places_of_longest([*text, -1], context)[0] for text in texts]
     assert max(alone, default=0) == (match.length if match else 0)
 

@@ -2,6 +2,7 @@
 
 import mmap
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,14 @@ def test_several_rows(backend: OrtBackend, tokens: np.ndarray) -> None:
     rows = backend.logits(cache, tokens, n_past=0, n_logits=3, cancel=CancelToken())
     singles = [run(backend, tokens[:end], end) for end in range(N_TOKENS - 2, N_TOKENS + 1)]
     np.testing.assert_allclose(np.stack(singles), rows, atol=2e-4)
+
+
+def test_log_probabilities_are_the_logits_less_their_sum(folder: Path, backend: OrtBackend, tokens: np.ndarray) -> None:
+    """What the graph sums up is what would be summed up outside; graphs without it are read as before."""
+    older = replace(read_manifest(folder), log_probabilities=False)
+    raw = run(open_backend(folder, older, provider="cpu", n_threads=1), tokens, 8)
+    assert 0.01 < abs(np.logaddexp.reduce(raw))
+    np.testing.assert_allclose(raw - np.logaddexp.reduce(raw), run(backend, tokens, 8), atol=1e-5)
 
 
 def test_cancelled_before_it_runs(backend: OrtBackend, tokens: np.ndarray) -> None:

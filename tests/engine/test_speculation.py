@@ -1,9 +1,11 @@
 """Speculation changes how fast, never what."""
 
+import numpy as np
 from asking import VOCAB_SIZE, OpenEngine, ask, say
 from hypothesis import given, settings, strategies as st
 
 from devstral_ls.engine.backends.scripted import ScriptedBackend, answers, engine_on
+from devstral_ls.engine.match_model import MatchIndex
 from devstral_ls.engine.request import Sampling
 from devstral_ls.engine.speculation import Speculation, StepCosts
 
@@ -62,6 +64,18 @@ def test_window_end_is_not_overrun(open_engine: OpenEngine) -> None:
     engine, _ = open_engine({"#": "abc" * 100}, window_tokens=128, speculation=speculation())
     (completion,) = say(engine, ask("abc" * 30 + "#", max_tokens=64)).completions
     assert completion.text.startswith("abcabc")
+
+
+def test_fresh_text_is_searched_less_and_less() -> None:
+    """Where nothing is found most steps are plain ones, until something is drafted again."""
+    known, fresh = np.arange(20), np.arange(100, 180)
+    drafter = speculation().drafter([MatchIndex(known)])
+    searched = [n for n in range(1, len(fresh)) if not drafter.rests() and not len(drafter.draft(fresh[:n]))]
+    assert len(fresh) / 8 <= len(searched) < len(fresh) / 2
+    while drafter.rests():
+        pass
+    assert 0 < len(drafter.draft(known[:12]))
+    assert not drafter.rests()
 
 
 def test_untrusted_matches_draft_nothing() -> None:

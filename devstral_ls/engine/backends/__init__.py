@@ -42,6 +42,7 @@ class Backend(Protocol):
     ) -> NDArray[np.float32]:
         """Append `tokens` [n] behind the first `n_past` cached ones; logits [n_logits, vocab] of the last rows.
 
+        Log-probabilities are logits too, and are given where the model has them (`Manifest.log_probabilities`).
         The result is the backend's own buffer and holds until the next call.
         Whatever the cache held from `n_past` on is forgotten: that is how callers rewind.
         Raises `Cancelled` when `cancel` is set meanwhile (the cache then holds `n_past` valid tokens),

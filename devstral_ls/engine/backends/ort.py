@@ -56,25 +56,44 @@ def open_session(folder: Path, *, provider: str, n_threads: int, graph: str = GR
     return session
 
 
-def run_bound(session: ort.InferenceSession, io: ort.IOBinding, cancel: CancelToken) -> None:
+class Leash:
+    """Run options that end with a token; what was terminated stays dead, so each token has its own.
+
+    A request has one token for all its steps, and making options takes as long as a fiftieth of a small step.
+    """
+
+    __slots__ = ("_cancel", "_forget", "_options")
+
+    def __init__(self) -> None:
+        self._hold(CancelToken())
+
+    def options(self, cancel: CancelToken) -> ort.RunOptions:
+        """For a run that ends within a node when the token is set."""
+        if cancel is not self._cancel:
+            self._forget()
+            self._hold(cancel)
+        return self._options
+
+    def _hold(self, cancel: CancelToken) -> None:
+        options = self._options = ort.RunOptions()
+        options.log_severity_level = 4  # a terminated run is not an error
+        options.add_run_config_entry(*_NO_CAPTURE)
+
+        def terminate() -> None:
+            options.terminate = True
+
+        self._cancel, self._forget = cancel, cancel.on_cancel(terminate)
+
+
+def run_bound(session: ort.InferenceSession, io: ort.IOBinding, cancel: CancelToken, leash: Leash) -> None:
     """Run what is bound; the token ends the run within a node."""
     cancel.raise_if_cancelled()
-    options = ort.RunOptions()  # one that was terminated stays dead, so each run has its own
-    options.log_severity_level = 4  # a terminated run is not an error
-    options.add_run_config_entry(*_NO_CAPTURE)
-
-    def terminate() -> None:
-        options.terminate = True
-
-    forget = cancel.on_cancel(terminate)
     try:
-        session.run_with_iobinding(io, options)
+        session.run_with_iobinding(io, leash.options(cancel))
     except _ORT_ERRORS as error:
         if cancel.is_cancelled:
             raise Cancelled(cancel.reason) from error
         raise BackendError(f"ONNX Runtime failed: {_first_line(error)}") from error
-    finally:
-        forget()
 
 
 class OrtCache:
@@ -107,6 +126,8 @@ class OrtBackend:
         self._session = session
         self._manifest = manifest
         self._device = device
+        self._leash = Leash()
+        self._output = "log_probabilities" if manifest.log_probabilities else "logits"
         self._rows: dict[int, NDArray[np.float32]] = {}  # by number of rows; all caches share them
 
     @property
@@ -131,7 +152,7 @@ class OrtBackend:
         assert n_past + n_tokens <= cache.capacity_tokens
         binding = self._binding(cache, n_tokens, n_logits)
         binding.fill(tokens, n_past)
-        run_bound(self._session, binding.io, cancel)
+        run_bound(self._session, binding.io, cancel, self._leash)
         cache.high_water_tokens = max(cache.high_water_tokens, n_past + n_tokens)
         return binding.logits
 
@@ -151,7 +172,7 @@ class OrtBackend:
         if binding is None:
             if BINDINGS_LIMIT <= len(cache.bindings):
                 cache.bindings.clear()
-            binding = _Binding(self._session, cache, n_tokens, self._logits_buffer(n_logits))
+            binding = _Binding(self._session, cache, n_tokens, self._logits_buffer(n_logits), self._output)
             cache.bindings[n_tokens, n_logits] = binding
         return binding
 
@@ -169,7 +190,7 @@ class _Binding:
     __slots__ = ("_seqlens", "_tokens", "_total", "io", "logits")
 
     def __init__(
-        self, session: ort.InferenceSession, cache: OrtCache, n_tokens: int, logits: NDArray[np.float32]
+        self, session: ort.InferenceSession, cache: OrtCache, n_tokens: int, logits: NDArray[np.float32], output: str
     ) -> None:
         self._tokens = np.zeros((1, n_tokens), np.int64)
         self._seqlens = np.zeros(1, np.int32)
@@ -183,7 +204,7 @@ class _Binding:
         for name, buffer in cache.layers.items():
             self.io.bind_ortvalue_input(f"past_key_values.{name}", buffer)
             self.io.bind_ortvalue_output(f"present.{name}", buffer)
-        self.io.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(self.logits[None]))
+        self.io.bind_ortvalue_output(output, ort.OrtValue.ortvalue_from_numpy(self.logits[None]))
 
     def fill(self, tokens: NDArray[np.int64], n_past: int) -> None:
         """Say what runs next."""

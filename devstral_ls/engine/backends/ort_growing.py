@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends import KVCache
-from devstral_ls.engine.backends.ort import open_session, run_bound
+from devstral_ls.engine.backends.ort import Leash, open_session, run_bound
 from devstral_ls.engine.manifest import Manifest
 from devstral_ls.errors import BackendError
 
@@ -60,6 +60,7 @@ class GrowingBackend:
     def __init__(self, session: ort.InferenceSession, manifest: Manifest) -> None:
         self._session = session
         self._manifest = manifest
+        self._leash = Leash()
         self._inputs = {given.name for given in session.get_inputs()}
         self._shapes = {
             given.name.removeprefix(PAST): _shape(given)
@@ -88,7 +89,7 @@ class GrowingBackend:
         assert n_past + len(tokens) <= cache.capacity_tokens
         cache.rewind(n_past)
         io = self._bound(cache, tokens, n_logits)
-        run_bound(self._session, io, cancel)
+        run_bound(self._session, io, cancel, self._leash)
         logits, *present = io.get_outputs()
         cache.tensors = dict(zip(self._shapes, present, strict=True))
         cache.n_tokens = n_past + len(tokens)

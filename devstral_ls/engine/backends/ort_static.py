@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends import KVCache
-from devstral_ls.engine.backends.ort import open_session, run_bound
+from devstral_ls.engine.backends.ort import Leash, open_session, run_bound
 from devstral_ls.engine.manifest import GRAPH_NAME, PREFILL_GRAPH_NAME, Manifest
 from devstral_ls.errors import BackendError
 
@@ -61,6 +61,7 @@ class StaticBackend:
 
     def __init__(self, sessions: list[ort.InferenceSession], manifest: Manifest) -> None:
         self._manifest = manifest
+        self._leash = Leash()
         self._sessions = {_run_length(session): session for session in sessions}
         inputs = {each.name: each.shape for each in sessions[0].get_inputs()}
         self._shapes = {name.removeprefix(PAST): shape for name, shape in inputs.items() if name.startswith(PAST)}
@@ -116,7 +117,7 @@ class StaticBackend:
         for name, tensor in cache.tensors.items():
             io.bind_cpu_input(PAST + name, tensor)
             io.bind_output(PRESENT + name, "cpu")
-        run_bound(self._sessions[length], io, cancel)
+        run_bound(self._sessions[length], io, cancel, self._leash)
         logits, *present = (output.numpy() for output in io.get_outputs())
         window = self.window_tokens
         cache.tensors = {
