@@ -7,6 +7,7 @@
     │   ├── BundleDamaged     truncated, tampered with, or not plain files
     │   └── BundleTooNew      written by a newer devstral-ls
     ├── BackendError          the runtime refused to load or run a model
+    │   └── OutOfMemory       for want of memory, on the device or in the machine
     ├── PromptError           this model has no such prompt format
     ├── CheckerFailed         a checker was late, crashed or answered garbage
     ├── Cancelled             the work was cancelled by its owner
@@ -42,6 +43,10 @@ class BundleTooNew(BundleError):
 
 class BackendError(DevstralError):
     """The runtime refused to load or run a model."""
+
+
+class OutOfMemory(BackendError):
+    """There is not the memory to load or run a model."""
 
 
 class PromptError(DevstralError):

@@ -5,6 +5,7 @@ What it returns is imported when it is asked for, so that importing the room cos
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,9 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
 
     def open_backend() -> "Backend":
         verify_bundle(folder, installed=installed)
+        return open_on(provider)
+
+    def open_on(provider: str) -> "Backend":
         runtime = load_runtime(manifest.kv_layout)
         backend: Backend = runtime.open_backend(folder, manifest, provider=provider, n_threads=n_threads)
         return backend
@@ -67,6 +71,7 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
         open_tokenizer,
         open_backend,
         shown=shown,
+        open_fallback=None if provider == "cpu" else partial(open_on, "cpu"),
         speculation=Speculation() if speculates else None,
     )
 

@@ -1,6 +1,7 @@
 """The engine: prompt text in, completions out, whatever the backend."""
 
 import asyncio
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -24,7 +25,9 @@ from devstral_ls.engine.scheduler import Scheduler
 from devstral_ls.engine.speculation import Speculation
 from devstral_ls.engine.stream import Pace
 from devstral_ls.engine.tokenizer import Tokenizer
-from devstral_ls.errors import DevstralError
+from devstral_ls.errors import DevstralError, OutOfMemory
+
+_LOGGER = logging.getLogger(__name__)
 
 # What parked caches may take: enough for many places in a small model, and for two long prompts in any.
 CACHE_LIMIT_MIB = 64
@@ -59,12 +62,15 @@ class Engine:
         open_backend: Callable[[], Backend],
         *,
         shown: Mapping[str, object] | None = None,
+        open_fallback: Callable[[], Backend] | None = None,
         cache_limit_mib: int | None = None,
         speculation: Speculation | None = None,
     ) -> None:
+        """`open_fallback` opens what is used instead when memory runs out."""
         self._facts = facts
         self._open_tokenizer = open_tokenizer
         self._open_backend = open_backend
+        self._open_fallback = open_fallback
         self._shown = dict(shown or {})
         two_prompts_mib = TWO_PROMPTS_TOKENS * facts.kv_bytes_per_token >> 20
         self._cache_limit_mib = max(CACHE_LIMIT_MIB, two_prompts_mib) if cache_limit_mib is None else cache_limit_mib
@@ -72,7 +78,7 @@ class Engine:
         self._model: Model | None = None
         self._refusal: DevstralError | None = None
         self._recent: deque[Metrics] = deque(maxlen=RECENT_LIMIT)
-        self._scheduler = Scheduler(self._load, self._recent.append)
+        self._scheduler = Scheduler(self._load, self._recent.append, self._fall_back)
 
     async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """Completions for a request, best first; cancelling the awaiting task cancels the work."""
@@ -169,9 +175,23 @@ class Engine:
             raise self._refusal
         try:
             return self._open_backend()
+        except OutOfMemory as error:
+            if self._fall_back(error):
+                return self._opened_backend()
+            self._refusal = error
+            raise
         except DevstralError as error:
             self._refusal = error
             raise
+
+    def _fall_back(self, shortage: OutOfMemory) -> bool:
+        """Whether there is something else to open from now on."""
+        if self._open_fallback is None:
+            return False
+        _LOGGER.warning("%s; going on on the CPU, slower", shortage)
+        self._shown["fell_back"] = f"to the CPU: {shortage}"
+        self._open_backend, self._open_fallback = self._open_fallback, None
+        return True
 
     def _mixing(self, end_tokens: frozenset[int]) -> Mixing | None:
         if not self._facts.match_ladder:

@@ -11,7 +11,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.clock import Clock
 from devstral_ls.engine.decode import Decoding, Model, Steps, unanswered
 from devstral_ls.engine.request import FinishReason, Generation, GenerationRequest, Metrics, Priority
-from devstral_ls.errors import BackendError, DevstralError, EngineClosed
+from devstral_ls.errors import BackendError, DevstralError, EngineClosed, OutOfMemory
 
 QUEUE_LIMIT = 64
 
@@ -31,6 +31,13 @@ class Job:
     future: "Future[Generation]" = field(default_factory=Future)
     decoding: Decoding | None = None
     steps: Steps | None = None
+    n_shortages: int = 0  # how often it was begun and found no memory
+
+    def begin_anew(self) -> None:
+        """Forget what was done for it."""
+        if self.steps is not None:
+            self.steps.close()
+        self.decoding = self.steps = None
 
     def __lt__(self, other: "Job") -> bool:
         return (self.request.priority, self.number) < (other.request.priority, other.number)
@@ -39,8 +46,15 @@ class Job:
 class Scheduler:
     """Jobs in, answers out. A more urgent job waits for one step or chunk of the running one, never longer."""
 
-    def __init__(self, load: Callable[[], Model], finished: Callable[[Metrics], None]) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Model],
+        finished: Callable[[Metrics], None],
+        fall_back: Callable[[OutOfMemory], bool] = lambda _: False,
+    ) -> None:
+        """`fall_back` may make the next `load` want less memory, and says whether it did."""
         self._load = load
+        self._fall_back = fall_back
         self._finished = finished
         self._changed = threading.Condition()
         self._queue: list[Job] = []
@@ -120,6 +134,8 @@ class Scheduler:
             try:
                 model = model or self._load()
                 self._run(job, model)
+            except (OutOfMemory, MemoryError) as error:
+                model = self._relieved(job, model, error)
             except DevstralError as error:
                 self._fail(job, error)
             except Exception as error:  # the worker must outlive every request
@@ -127,6 +143,30 @@ class Scheduler:
                 self._fail(job, BackendError(f"the engine failed ({type(error).__name__}); see the log"))
         if model is not None:
             model.backend.close()
+
+    def _relieved(self, job: Job, model: Model | None, error: OutOfMemory | MemoryError) -> Model | None:
+        """Begin the job again: without parked caches first, then with what the engine falls back to; or give it up.
+
+        Returns the model to go on with; None where it is to be loaded anew.
+        """
+        shortage = error if isinstance(error, OutOfMemory) else OutOfMemory("no memory left in this machine")
+        job.n_shortages += 1
+        if model is not None and job.n_shortages == 1:
+            _LOGGER.warning("%s; parked caches are dropped", shortage)
+            job.begin_anew()
+            model.caches.clear()
+            self._put_back(job)
+            return model
+        if not self._fall_back(shortage):
+            self._fail(job, shortage)
+            return model
+        if model is not None:
+            model.backend.close()
+        with self._changed:
+            for each in (job, *self._queue):
+                each.begin_anew()
+        self._put_back(job)
+        return None
 
     def _next(self) -> Job | None:
         """Wait for the most urgent job; None when the scheduler is closed and all is answered."""

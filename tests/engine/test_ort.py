@@ -11,7 +11,7 @@ import pytest
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends.ort import OrtBackend, open_backend
 from devstral_ls.engine.manifest import read_manifest
-from devstral_ls.errors import BackendError, Cancelled
+from devstral_ls.errors import BackendError, Cancelled, OutOfMemory
 
 TINY = Path(__file__).parent.parent / "export"  # the exporter's tiny checkpoints
 N_TOKENS = 60
@@ -124,6 +124,12 @@ def test_memory_is_counted_as_it_fills(backend: OrtBackend, tokens: np.ndarray) 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_memory_for_a_cache_is_one_line(backend: OrtBackend) -> None:
+    """More than the system can give is told as such."""
+    with pytest.raises(OutOfMemory, match=r"no memory for a cache of [0-9,]+ tokens on cpu"):
+        backend.new_cache(1 << 50)
+
+
 def test_memory_is_given_back(backend: OrtBackend) -> None:
     """A dropped cache leaves nothing behind, though others lie beside it, and one in its place is taken as it fills."""
     full = backend.new_cache(4 * backend.window_tokens)

@@ -15,7 +15,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.backends import KVCache
 from devstral_ls.engine.manifest import GRAPH_NAME, Manifest
-from devstral_ls.errors import BackendError, Cancelled
+from devstral_ls.errors import BackendError, Cancelled, OutOfMemory
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
 # What CoreML calls its newer format takes more operators; shapes that change it would take to the CPU.
@@ -29,11 +29,15 @@ BINDINGS_LIMIT = 16
 # and caught, which takes as long as a sixth of a small model's step.
 _NO_CAPTURE = ("gpu_graph_id", "-1")
 
+# How CUDA, the runtime's own arenas and the C++ library say that memory is used up.
+_NO_MEMORY = ("out of memory", "failed to allocate memory", "bad_alloc", "bad allocation", "requested bytes")
+
 # ONNX Runtime's exceptions share no base class of their own, and bound runs raise the plain RuntimeError.
 _ORT_ERRORS: tuple[type[Exception], ...] = (
     RuntimeError,
     *(error for error in vars(ort_errors).values() if isinstance(error, type) and issubclass(error, Exception)),
 )
+_NO_BUFFER: tuple[type[Exception], ...] = (*_ORT_ERRORS, OSError, OverflowError, MemoryError)
 
 
 def open_backend(folder: Path, manifest: Manifest, *, provider: str, n_threads: int) -> "OrtBackend":
@@ -50,7 +54,7 @@ def open_session(folder: Path, *, provider: str, n_threads: int, graph: str = GR
     try:
         session = ort.InferenceSession(str(folder / graph), options, providers=providers)
     except _ORT_ERRORS as error:
-        raise BackendError(f"ONNX Runtime cannot load {folder.name} on {provider}: {_first_line(error)}") from error
+        raise _told(error, f"ONNX Runtime cannot load {folder.name} on {provider}") from error
     if session.get_providers()[0] != name:
         raise BackendError(f"ONNX Runtime fell back from {provider} to {session.get_providers()[0]}; choose cpu")
     return session
@@ -93,7 +97,7 @@ def run_bound(session: ort.InferenceSession, io: ort.IOBinding, cancel: CancelTo
     except _ORT_ERRORS as error:
         if cancel.is_cancelled:
             raise Cancelled(cancel.reason) from error
-        raise BackendError(f"ONNX Runtime failed: {_first_line(error)}") from error
+        raise _told(error, "ONNX Runtime failed") from error
 
 
 class OrtCache:
@@ -236,9 +240,12 @@ def _session_options(n_threads: int) -> ort.SessionOptions:
 
 
 def _buffer(shape: tuple[int, ...], dtype: type, device: str) -> ort.OrtValue:
-    if device == "cpu":
-        return ort.OrtValue.ortvalue_from_numpy(_zeros(shape, dtype))
-    return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, device, 0)
+    try:
+        if device == "cpu":
+            return ort.OrtValue.ortvalue_from_numpy(_zeros(shape, dtype))
+        return ort.OrtValue.ortvalue_from_shape_and_type(list(shape), dtype, device, 0)
+    except _NO_BUFFER as error:
+        raise OutOfMemory(f"no memory for a cache of {shape[2]:,} tokens on {device}: {_first_line(error)}") from error
 
 
 def _zeros(shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
@@ -262,6 +269,14 @@ def _copy(source: ort.OrtValue, target: ort.OrtValue, n_tokens: int) -> None:
         target.numpy()[:, :, :n_tokens] = source.numpy()[:, :, :n_tokens]
     else:
         target.update_inplace(source.numpy())
+
+
+def _told(error: Exception, what: str) -> BackendError:
+    """Our error for one of theirs, which tell a lack of memory only in words."""
+    line = _first_line(error)
+    words = line.lower()
+    kind = OutOfMemory if any(each in words for each in _NO_MEMORY) else BackendError
+    return kind(f"{what}: {line}")
 
 
 def _first_line(error: Exception) -> str:

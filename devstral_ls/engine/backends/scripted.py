@@ -14,6 +14,7 @@ from devstral_ls.engine.backends import KVCache
 from devstral_ls.engine.engine import Engine, ModelFacts
 from devstral_ls.engine.speculation import Speculation
 from devstral_ls.engine.tokenizer import byte_tokenizer
+from devstral_ls.errors import OutOfMemory
 
 GATE_TIMEOUT_S = 20.0
 MARKERS = ("</s>", "<s>", "[PREFIX]", "[SUFFIX]", "[FILE]")
@@ -81,6 +82,8 @@ class ScriptedBackend:
     window_tokens: int = 4096
     calls: list[Call] = field(default_factory=list)
     gates: list[tuple[int, Gate]] = field(default_factory=list)
+    n_shortages: int = 0  # so many calls still to come find no memory
+    is_closed: bool = False
 
     def gate(self, *, after_calls: int = 0) -> Gate:
         """A gate in the way of a call still to come: the next one, or so many later."""
@@ -103,6 +106,9 @@ class ScriptedBackend:
             if at == number:
                 gate.pass_through(cancel)
         cancel.raise_if_cancelled()
+        if self.n_shortages:
+            self.n_shortages -= 1
+            raise OutOfMemory("no memory in the script")
         end = n_past + len(tokens)
         cache.tokens[n_past:end] = tokens
         cache.n_tokens = end
@@ -116,7 +122,8 @@ class ScriptedBackend:
         target.n_tokens = n_tokens
 
     def close(self) -> None:
-        """There is nothing to free."""
+        """There is nothing to free, but tests want to know."""
+        self.is_closed = True
 
     def _row(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
         """Noise that depends on every token, so that a wrong cache shows, and the scripted token on top."""
@@ -162,7 +169,11 @@ def open_engine(script: Script, *, window_tokens: int = 4096, cache_limit_mib: i
 
 
 def engine_on(
-    backend: ScriptedBackend, *, cache_limit_mib: int | None = None, speculation: Speculation | None = None
+    backend: ScriptedBackend,
+    *,
+    fallback: ScriptedBackend | None = None,
+    cache_limit_mib: int | None = None,
+    speculation: Speculation | None = None,
 ) -> Engine:
     """An engine on this backend; each byte of a text is a token."""
     facts = ModelFacts(
@@ -177,6 +188,7 @@ def engine_on(
         facts,
         lambda: byte_tokenizer(MARKERS),
         lambda: backend,
+        open_fallback=None if fallback is None else lambda: fallback,
         cache_limit_mib=cache_limit_mib,
         speculation=speculation,
     )
