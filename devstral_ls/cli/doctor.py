@@ -3,21 +3,18 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from devstral_ls.cli.choices import Model, Provider, Threads, settings_of
-from devstral_ls.cli.editors import EDITORS, Editor
+from devstral_ls.cli.editor_examination import examine_editor
+from devstral_ls.cli.editors import EDITORS, OTHERS, Editor, EditorKey, setup_command
 from devstral_ls.cli.examination import Finding, Level, examine
+from devstral_ls.cli.findings import TOPIC_WIDTH, draw
 from devstral_ls.config import Settings
 
-if TYPE_CHECKING:  # for start-up: `--help` draws nothing in colour
-    from rich.console import Console
-
 EXIT_BROKEN = 1
-_TOPIC_WIDTH = 12
-_MARKS = {Level.GOOD: ("✓", "green"), Level.WARNING: ("!", "yellow"), Level.BROKEN: ("✗", "red")}
 
 
 def doctor(
@@ -26,6 +23,9 @@ def doctor(
     prove_offline: Annotated[
         bool, typer.Option("--prove-offline", help="Watch a whole conversation instead, and tell what it opened.")
     ] = False,
+    editor: Annotated[
+        EditorKey | None, typer.Option(help="Check this editor's version and configuration instead.")
+    ] = None,
     model: Model = "",
     provider: Provider = "cpu",
     threads: Threads = 0,
@@ -35,35 +35,25 @@ def doctor(
     The exit code is 1 when something is broken.
     """
     settings = settings_of(model=model, provider=provider, n_threads=threads)
-    coming = _proof(settings) if prove_offline else examine(settings)
+    coming = _coming(settings, editor, prove_offline=prove_offline)
     if as_json:
         findings = list(coming)
         print(json.dumps(_to_json(findings), ensure_ascii=False, indent=2))
     else:
-        findings = _draw(coming)
-        if not prove_offline:
+        findings = draw(coming)
+        if editor is None and not prove_offline:
             _draw_editors()
     if any(finding.level is Level.BROKEN for finding in findings):
         raise typer.Exit(EXIT_BROKEN)
 
 
-def _proof(settings: Settings) -> Iterator[Finding]:
-    from devstral_ls.cli.prove_offline import prove_offline  # noqa: PLC0415  for start-up
+def _coming(settings: Settings, editor: EditorKey | None, *, prove_offline: bool) -> Iterator[Finding]:
+    """What was asked for, found out one by one."""
+    if prove_offline:
+        from devstral_ls.cli import prove_offline as proof  # noqa: PLC0415  for start-up
 
-    return prove_offline(settings)
-
-
-def _draw(coming: Iterator[Finding]) -> list[Finding]:
-    """Show each finding as soon as it is known."""
-    from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
-
-    console = terminal()
-    console.print()
-    findings = []
-    for finding in coming:
-        findings.append(finding)
-        _draw_finding(console, finding)
-    return findings
+        return proof.prove_offline(settings)
+    return examine(settings) if editor is None else examine_editor(editor)
 
 
 def _draw_editors() -> None:
@@ -71,34 +61,20 @@ def _draw_editors() -> None:
 
     console = terminal()
     console.print("\n   [bold]Connect an editor[/]")
-    for editor in EDITORS:
-        _draw_editor(console, editor)
-
-
-def _draw_finding(console: "Console", finding: Finding) -> None:
-    from rich.table import Table  # noqa: PLC0415  for start-up
-    from rich.text import Text  # noqa: PLC0415  for start-up
-
-    mark, colour = _MARKS[finding.level]
-    words = Text(finding.words)
-    if finding.level is not Level.GOOD and finding.advice:
-        words.append(f"\n→ {finding.advice}", style=colour)
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=2, justify="right")
-    row.add_column(width=_TOPIC_WIDTH)
-    row.add_column()
-    row.add_row(Text(mark, style=f"bold {colour}"), Text(finding.topic, style="bold"), words)
-    console.print(row)
-
-
-def _draw_editor(console: "Console", editor: Editor) -> None:
-    here = " [dim](found here)[/]" if editor.is_installed else ""
-    console.print(f"   {editor.name:<{_TOPIC_WIDTH}} {editor.setup}{here}")
+    for key, editor in EDITORS.items():
+        here = " [dim](found here)[/]" if editor.is_installed else ""
+        console.print(f"   {editor.name:<{TOPIC_WIDTH}} {setup_command(key)}{here}")
+    console.print(f"   {'another':<{TOPIC_WIDTH}} {OTHERS}")
 
 
 def _to_json(findings: list[Finding]) -> dict[str, object]:
     return {
         "is_working": all(finding.level is not Level.BROKEN for finding in findings),
         "findings": [asdict(finding) for finding in findings],
-        "editors": [asdict(editor) | {"is_installed": editor.is_installed} for editor in EDITORS],
+        "editors": [_editor_to_json(key, editor) for key, editor in EDITORS.items()],
     }
+
+
+def _editor_to_json(key: EditorKey, editor: Editor) -> dict[str, object]:
+    told = {"name": editor.name, "program": editor.program, "setup": setup_command(key)}
+    return told | {"is_installed": editor.is_installed}

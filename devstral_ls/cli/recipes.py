@@ -35,12 +35,33 @@ _HELIX_PYTHON = f"""\
 name = "python"
 {_HELIX_SERVERS}
 """
+# `python-base-mode` in the first list would make eglot call the language "python-base".
+_EMACS = """\
+;; Written by `devstral-ls setup emacs`, and yours to change.
+(with-eval-after-load 'eglot
+  (add-to-list 'eglot-server-programs '((python-mode python-ts-mode) {program} "serve")))
+(add-hook 'python-base-mode-hook #'eglot-ensure)
+;; Emacs 30 shows the suggestion in grey behind the cursor, and Tab takes it.
+(when (fboundp 'completion-preview-mode)
+  (add-hook 'python-base-mode-hook
+            (lambda ()
+              (setq-local completion-preview-minimum-symbol-length nil)
+              (completion-preview-mode))))
+(defun devstral-fix ()
+  "Apply every proven fix."
+  (interactive)
+  (ignore-errors (eglot-code-actions (point-min) (point-max) "source.fixAll.devstral" t)))
+;; To have them on save, take these semicolons away:
+;; (add-hook 'python-base-mode-hook (lambda () (add-hook 'before-save-hook #'devstral-fix nil t)))
+"""
 _VSCODE_KEY = "devstral.server.path"
 
 _TOML_TABLE = re.compile(r"^\s*\[", re.MULTILINE)
 _TOML_LANGUAGE = re.compile(r"^[ \t]*\[\[language\]\][^\n]*\n", re.MULTILINE)
 _TOML_SERVERS = re.compile(r"^[ \t]*language-servers\s*=\s*\[", re.MULTILINE)
 _TOML_PYTHON = re.compile(r"^[ \t]*name\s*=\s*[\"']python[\"'][^\n]*\n", re.MULTILINE)
+_EMACS_COMMENT = re.compile(r"^\s*;.*$", re.MULTILINE)
+_EMACS_PROGRAM = re.compile(r'devstral-ls"\s+"serve"')
 # A JSON string, or a comment outside one: what VS Code allows in its settings.
 _JSON_STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _JSON_LAST_COMMA = re.compile(r",(\s*[}\]])")
@@ -66,6 +87,13 @@ def helix(old: str, program: str) -> str:
     if changed is None or NAME not in _server_names(changed):
         raise UsageError("languages.toml cannot be extended as it is written; use --print and add the lines by hand")
     return new
+
+
+def emacs(old: str, program: str) -> str:
+    """The init file with a paragraph about us at its end; unchanged where eglot is told already."""
+    if _EMACS_PROGRAM.search(_EMACS_COMMENT.sub("", old)):
+        return old
+    return _with_paragraph(old, _EMACS.format(program=json.dumps(program, ensure_ascii=False)))
 
 
 def vscode(old: str, program: str) -> str:

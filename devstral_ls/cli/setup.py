@@ -1,62 +1,46 @@
 """`devstral-ls setup EDITOR`: write an editor's configuration, after showing what changes."""
 
 import difflib
-import os
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from devstral_ls.cli import recipes
+from devstral_ls.cli.configurations import Change, change_for
+from devstral_ls.cli.editor_examination import examine_editor
+from devstral_ls.cli.editors import EditorKey
+from devstral_ls.cli.examination import Level
+from devstral_ls.cli.findings import draw
 from devstral_ls.errors import UsageError
 
-EXIT_DECLINED = 1
-
-
-class Editor(StrEnum):
-    """The editors that can be set up."""
-
-    VSCODE = "vscode"
-    NVIM = "nvim"
-    HELIX = "helix"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One file, as it is and as it should be; `then` is what the user does next."""
-
-    path: Path
-    old: str
-    new: str
-    then: str
+EXIT_DECLINED = EXIT_BROKEN = 1
 
 
 def setup(
-    editor: Annotated[Editor, typer.Argument(help="The editor.", show_default=False)],
+    editor: Annotated[EditorKey, typer.Argument(help="The editor.", show_default=False)],
     *,
     print_only: Annotated[
         bool, typer.Option("--print", help="Print what would be written, and write nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
 ) -> None:
-    """Connect an editor: show the change of its configuration, ask, keep a backup, write.
+    """Connect an editor: show the change of its configuration, ask, keep a backup, write, and check that it works.
 
-    The exit code is 1 when the change was declined.
+    The exit code is 1 when the change was declined or something is broken.
     """
-    change = _CHANGES[editor](_program())
+    change = change_for(editor)
     if print_only:
         print(change.new, end="")
         return
-    if change.old == change.new:
-        print(f"{change.path} is set up already")
-    else:
+    if change.is_needed:
         _offer(change, is_agreed=yes)
-    print(change.then)
+    else:
+        print(f"{change.path} is set up already")
+    findings = draw(examine_editor(editor))
+    print(f"\n{change.then}")
+    if any(finding.level is Level.BROKEN for finding in findings):
+        raise typer.Exit(EXIT_BROKEN)
 
 
 def _offer(change: Change, *, is_agreed: bool) -> None:
@@ -95,68 +79,3 @@ def _free_name(path: Path) -> Path:
         number += 1
         backup = path.with_name(f"{path.name}.bak{number}")
     return backup
-
-
-def _neovim(program: str) -> Change:
-    path = _config_folder() / "nvim/plugin/devstral.lua"
-    new = recipes.neovim(program, str(_editors_folder() / "nvim"))
-    return Change(path, _read(path), new, "Open a Python file in Neovim; `:checkhealth devstral_ls` says how it is")
-
-
-def _helix(program: str) -> Change:
-    path = _config_folder() / "helix/languages.toml"
-    old = _read(path)
-    return Change(path, old, recipes.helix(old, program), "Open a Python file in Helix; `hx --health python` lists it")
-
-
-def _vscode(program: str) -> Change:
-    path = _vscode_folder() / "User/settings.json"
-    old = _read(path)
-    then = "Now build and install the extension as editors/vscode/README.md says"
-    return Change(path, old, recipes.vscode(old, program), then)
-
-
-_CHANGES: dict[Editor, Callable[[str], Change]] = {
-    Editor.VSCODE: _vscode,
-    Editor.NVIM: _neovim,
-    Editor.HELIX: _helix,
-}
-
-
-def _read(path: Path) -> str:
-    """The file's text; a file that is not there has none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError):
-        raise UsageError(f"{path} cannot be read as UTF-8 text; use --print") from None
-
-
-def _program() -> str:
-    """The program that runs now, by a path that works also in an editor that was not started from this shell."""
-    beside = Path(sys.executable).parent / recipes.NAME
-    found = str(beside) if beside.exists() else shutil.which(recipes.NAME)
-    if found is None:
-        raise UsageError(f"there is no program {recipes.NAME} beside {sys.executable} or on the PATH; install it first")
-    return found
-
-
-def _editors_folder() -> Path:
-    """What editors load: in the installed package, or in a checkout beside it."""
-    package = Path(__file__).parent.parent
-    packed = package / "editors"
-    return packed if packed.is_dir() else package.parent / "editors"
-
-
-def _config_folder() -> Path:
-    """Where this user's terminal programs keep their configuration."""
-    if sys.platform == "win32":
-        return Path(os.environ["APPDATA"])
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-
-
-def _vscode_folder() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Application Support/Code"
-    return _config_folder() / "Code"

@@ -93,3 +93,18 @@ def test_vscode_with_another_server_is_refused() -> None:
 def test_neovim_quotes_paths() -> None:
     """A quote or a backslash in a path stays one in Lua."""
     assert r"'C:\\it\'s\\devstral-ls'" in recipes.neovim("C:\\it's\\devstral-ls", "/plugin")
+
+
+def test_emacs_keeps_what_was_there() -> None:
+    """The paragraph stands behind what the user wrote, and only once."""
+    old = "(setq a 1)\n"
+    once = recipes.emacs(old, PROGRAM)
+    assert once.startswith(f"{old}\n;; ")
+    assert f'"{PROGRAM}" "serve"' in once
+    assert once == recipes.emacs(once, PROGRAM)
+
+
+def test_emacs_ignores_a_comment() -> None:
+    """A server that is mentioned in a comment is not set up."""
+    old = ';; \'(python-mode "devstral-ls" "serve")\n'
+    assert recipes.emacs(old, PROGRAM) != old

@@ -21,6 +21,12 @@ def terminal_editors() -> Path:
 
 
 @pytest.fixture(scope="session")
+def emacs() -> Path:
+    """The program."""
+    return installed("emacs.sh", "emacs", "bin/emacs") / "bin/emacs"
+
+
+@pytest.fixture(scope="session")
 def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the PATH with the `devstral-ls` of this checkout; its server has a model that says what it is told.
 

@@ -16,18 +16,20 @@ class Terminal:
 
     def __init__(self, argv: list[str], socket: Path, *, folder: Path, env: Mapping[str, str]) -> None:
         self._tmux = ["tmux", "-f", "/dev/null", "-S", str(socket)]
-        self._run(
-            "new-session", "-d", "-x", str(COLUMNS), "-y", str(LINES), "-c", str(folder), shlex.join(argv), env=env
-        )
+        self._env = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | env
+        # -D: a child of ours, so that what measures us can tell its work from that of others.
+        self._server = subprocess.Popen([*self._tmux, "-D"], env=self._env)
+        until(socket.exists, "tmux")
+        self._run("new-session", "-d", "-x", str(COLUMNS), "-y", str(LINES), "-c", str(folder), shlex.join(argv))
 
-    def _run(self, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    def _run(self, *arguments: str) -> str:
         """What one tmux command prints."""
         run = subprocess.run(
             [*self._tmux, *arguments],
             capture_output=True,
             text=True,
             check=True,
-            env=os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | (env or {}),
+            env=self._env,
         )
         return run.stdout
 
@@ -53,4 +55,5 @@ class Terminal:
         return until(lambda: text in (screen := self.screen()) and screen, f"{text!r}", instead=self.screen)
 
     def close(self) -> None:
-        self._run("kill-server")
+        self._server.terminate()
+        self._server.wait()
