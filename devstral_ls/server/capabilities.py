@@ -11,7 +11,10 @@ from devstral_ls.config import Settings
 from devstral_ls.text import Encoding
 
 # What comes along with our settings but is meant for others: by our VS Code extension, and by Copilot's plugins.
-NOT_OURS = frozenset({"enable", "server", "editorInfo", "editorPluginInfo", "copilotIntegrationId"})
+COPILOTS = frozenset({"editorInfo", "editorPluginInfo", "copilotIntegrationId"})
+NOT_OURS = frozenset({"enable", "server"}) | COPILOTS
+STATUS = "$/devstral/status"  # what begins with $/ is ignored by editors that do not know it; others make lsp-mode warn
+COPILOTS_STATUS = "didChangeStatus"
 ACCEPT = "devstral.accepted"  # the command that editors run when a suggestion is taken
 # As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
 CODE_ACTION_KINDS = (
@@ -39,6 +42,7 @@ class Client:
     knows_generated_tag: bool = False
     shows_markdown: bool = False
     pulls_diagnostics: bool = False
+    status_name: str = STATUS
 
 
 def problem_with(params: object) -> str | None:
@@ -72,6 +76,7 @@ def client_of(params: Mapping[str, Any]) -> Client:
         knows_generated_tag=told("textDocument", "codeAction", "tagSupport") is not None,
         shows_markdown="markdown" in _texts(told("textDocument", "hover", "contentFormat")),
         pulls_diagnostics=told("textDocument", "diagnostic") is not None,
+        status_name=COPILOTS_STATUS if _is_copilots(params.get("initializationOptions")) else STATUS,
     )
 
 
@@ -119,6 +124,11 @@ def _encoding(offered: object) -> Encoding:
     """The first encoding that the client prefers and we know; UTF-16 when it names none."""
     known = {encoding.value: encoding for encoding in Encoding}
     return next((known[each] for each in _texts(offered) if each in known), Encoding.UTF16)
+
+
+def _is_copilots(options: object) -> bool:
+    """Whether it is one of Copilot's plugins, which all say so in their options."""
+    return isinstance(options, Mapping) and not COPILOTS.isdisjoint(options)
 
 
 def _text(given: object) -> str:

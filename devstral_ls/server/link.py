@@ -12,8 +12,6 @@ from devstral_ls.server.status import Status
 
 _LOGGER = logging.getLogger(__name__)
 
-STATUS = "didChangeStatus"  # the name and shape that Copilot's plugins know; others ignore it
-
 
 class Link:
     """Tells and asks the editor; a question that it fails to answer is given up with a line in the log."""
@@ -21,9 +19,9 @@ class Link:
     def __init__(self, server: LanguageServer) -> None:
         self._server = server
 
-    def tell(self, status: Status) -> None:
+    def tell(self, name: str, status: Status) -> None:
         told = {"kind": status.kind.value, "message": status.message, "busy": status.is_busy}
-        self._server.protocol.notify(STATUS, told)
+        self._server.protocol.notify(name, told)
 
     def log(self, line: str) -> None:
         _LOGGER.warning("%s", line)

@@ -120,7 +120,9 @@ class Snapshot:
 class Editor(Protocol):
     """What the session says to the editor and asks of it."""
 
-    def tell(self, status: Status) -> None: ...
+    def tell(self, name: str, status: Status) -> None:
+        """Send a status as the notification `name`."""
+        ...
 
     def log(self, line: str) -> None:
         """Put a line into the log that the editor shows to its user."""
@@ -186,7 +188,7 @@ class Session:
         """Tell the editor what the server is about, when that has changed."""
         if status != self.status:
             self.status = status
-            self._editor.tell(status)
+            self._editor.tell(self.client.status_name, status)
 
     # From first to last
 

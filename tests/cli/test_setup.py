@@ -1,5 +1,6 @@
 """`setup` and `doctor --editor` on a user's configuration folder, with the programs that this machine has."""
 
+import io
 import json
 from pathlib import Path
 
@@ -15,7 +16,7 @@ FILES = {
     "helix": ".config/helix/languages.toml",
     "emacs": ".emacs.d/init.el",
 }
-EXIT_DECLINED = 130
+EXIT_DECLINED = 1
 
 
 @pytest.fixture
@@ -43,8 +44,11 @@ def test_what_is_set_up_is_found_to_be_so(home: Path, capfd: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("editor", FILES)
-def test_an_editor_reads_its_own_file(editor: str, home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_editor_reads_its_own_file(
+    editor: str, home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What would be written is named by its path, and is not written unless the user agrees."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert EXIT_DECLINED == run(["setup", editor])
     assert str(home / FILES[editor]) in capfd.readouterr().out
     assert not (home / FILES[editor]).exists()

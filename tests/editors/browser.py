@@ -157,6 +157,10 @@ class Window:
             instead=lambda: str(self.status().get_attribute("aria-label")),
         )
 
+    def terminal(self, pattern: str) -> Locator:
+        """The terminal that shows something like `pattern`; its rows follow each other without a break."""
+        return self.page.locator(".xterm-rows:visible", has_text=re.compile(pattern.replace(" ", r"\s")))
+
     def picture(self, file: Path) -> None:
         self.page.screenshot(path=file)
 

@@ -18,7 +18,12 @@ AFTER_WIDTH = SAYS["return width "]
 ASK_AGAIN_S = 1.5
 PAGE = (ROOT / "editors/README.md").read_text(encoding="utf-8")
 LSP_MODE = PAGE[PAGE.index("(with-eval-after-load 'lsp-mode") :].split("```", maxsplit=1)[0]
-USE_LSP_MODE = "(require 'lsp-mode) (setq lsp-auto-guess-root t) (add-hook 'python-mode-hook #'lsp)"
+USE_LSP_MODE = """
+(require 'lsp-mode)
+(require 'lsp-inline-completion)
+(setq lsp-auto-guess-root t)
+(add-hook 'python-mode-hook #'lsp)
+"""
 
 Open = Callable[..., Terminal]
 
@@ -98,7 +103,7 @@ def test_saving_applies_proven_fixes(open_editor: Open, project: Path, server_fo
 def test_lsp_mode_shows_ghost_text(open_editor: Open, project: Path) -> None:
     """With the lines of editors/README.md, lsp-mode shows the suggestion when it is asked for."""
     editor = open_editor(project / "shapes.py", init=f"{LSP_MODE}\n{USE_LSP_MODE}")
-    editor.wait_for("LSP")
+    editor.wait_for("LSP[devstral-ls")
     editor.press("M->")
     editor.type("    return ")
     insist(editor, SUGGESTION, "M-x", text="lsp-inline-completion-display\n")

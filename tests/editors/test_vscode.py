@@ -20,6 +20,7 @@ QUIET = {
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "chat.commandCenter.enabled": False,
     "editor.minimap.enabled": False,
+    "terminal.integrated.gpuAcceleration": "off",  # so that a terminal's text is in the page
 }
 SUGGESTION, AFTER_WIDTH = SAYS["    return "], SAYS["return width "]
 FIX_ON_SAVE = {"editor.codeActionsOnSave": {"source.fixAll.devstral": "explicit"}}
@@ -139,8 +140,22 @@ def test_the_status_bar_says_how_fast_the_last_answer_was(window: Window, folder
     window.press("Escape")
 
 
+def test_the_menu_shows_what_the_model_would_see(window: Window, folder: Path) -> None:
+    """The command runs the program on the saved file, and its words stay when it has ended."""
+    window.go_to(folder / "hovered.py", "load(")
+    window.run_command("devstral: Show what the model would see here (context)")
+    window.terminal(r"candidates shown[^$]*Press any key").wait_for()
+
+
+def test_the_menu_shows_what_became_of_suggestions(window: Window) -> None:
+    """The command shows the counts that the server of this window made, or that there are none yet."""
+    window.run_command("devstral: Show what became of suggestions (stats)")
+    window.terminal(r"(no suggestions|offered)[^$]*Press any key").wait_for()
+
+
 def test_the_walkthrough_opens(window: Window) -> None:
-    """The first steps are one command away."""
+    """The first steps are one command away, and the first is done since the server runs."""
     window.run_command("Welcome: Open Walkthrough")
     window.page.locator(".quick-input-list .monaco-list-row", has_text="Start with devstral-ls").click()
     window.page.locator(".getting-started-step", has_text="Type, and press Tab").wait_for()
+    window.page.locator("[data-done-step-id$='#install'].codicon-getting-started-step-checked").wait_for()

@@ -12,7 +12,7 @@ from devstral_ls.engine import scripted_engine
 from devstral_ls.engine.engine import Engine
 from devstral_ls.errors import BundleMissing
 
-STATUS = "didChangeStatus"
+STATUS = "$/devstral/status"
 
 
 def statuses(editor: Editor) -> list[dict[str, Any]]:
@@ -29,6 +29,16 @@ def test_loading_is_told(connect: Connect) -> None:
     editor.inline(0, 7)
     loading = {"kind": "Normal", "message": "loading the model", "busy": True}
     assert [loading, {"kind": "Normal", "message": "", "busy": False}] == statuses(editor)
+
+
+def test_copilots_plugins_hear_their_own_name(connect: Connect) -> None:
+    """Who says so in the options is told in Copilot's words, and nothing else that it would not know."""
+    editor = connect().editor
+    editor.initialize(initializationOptions={"editorPluginInfo": {"name": "copilot.vim", "version": "1"}})
+    editor.open("import ")
+    editor.inline(0, 7)
+    assert not statuses(editor)
+    assert "didChangeStatus" in {each["method"] for each in editor.notifications}
 
 
 @pytest.mark.parametrize(

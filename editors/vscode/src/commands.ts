@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { Connection } from "./connection";
 import { isEnabled, toggle } from "./settings";
 import type { Status } from "./status";
+import { runInTerminal } from "./terminal";
 
 const FIX_ALL = "source.fixAll.devstral";
 
@@ -26,7 +27,9 @@ export class Commands {
       "devstral.install": () => this.connection.install(),
       "devstral.restart": () => this.connection.restart(),
       "devstral.doctor": () => this.inTerminal("doctor"),
-      "devstral.complete": () => this.completeInTerminal(),
+      "devstral.complete": () => this.hereInTerminal("complete"),
+      "devstral.context": () => this.hereInTerminal("context"),
+      "devstral.stats": () => this.inTerminal("stats"),
       "devstral.fixOnSave": () => this.fixOnSave(),
       "devstral.log": () => this.log.show(),
     };
@@ -39,6 +42,8 @@ export class Commands {
       { label: `$(circle-slash) ${this.toggleLabel()}`, command: "devstral.toggle" },
       { label: "$(wrench) Fix proven problems on save", command: "devstral.fixOnSave" },
       { label: "$(pulse) Check the installation", command: "devstral.doctor" },
+      { label: "$(eye) Show what the model would see here", command: "devstral.context" },
+      { label: "$(graph) Show what became of suggestions", command: "devstral.stats" },
       { label: "$(terminal) Complete here in a terminal", command: "devstral.complete" },
       { label: "$(refresh) Restart the server", command: "devstral.restart" },
       { label: "$(cloud-download) Install the server", command: "devstral.install" },
@@ -73,13 +78,16 @@ export class Commands {
     void vscode.window.showInformationMessage("Proven fixes are now applied when you save a file.");
   }
 
-  private completeInTerminal(): void {
+  /** Run a command of the server's at the cursor; it reads the file as it is saved. */
+  private async hereInTerminal(command: string): Promise<void> {
     const editor = vscode.window.activeTextEditor;
-    if (editor === undefined || editor.document.isUntitled) {
+    if (editor === undefined || editor.document.uri.scheme !== "file") {
+      void vscode.window.showInformationMessage("devstral-ls: open a file of the disk first, and put the cursor somewhere.");
       return;
     }
+    await editor.document.save();
     const { line, character } = editor.selection.active;
-    this.inTerminal("complete", `${editor.document.fileName}:${line + 1}:${character + 1}`);
+    this.inTerminal(command, `${editor.document.fileName}:${line + 1}:${character + 1}`);
   }
 
   private inTerminal(...argv: string[]): void {
@@ -87,13 +95,7 @@ export class Commands {
       void vscode.commands.executeCommand("devstral.install");
       return;
     }
-    // The program runs as the terminal's shell, so that no shell has to understand its arguments.
-    const terminal = vscode.window.createTerminal({
-      name: `devstral-ls ${argv[0] ?? ""}`,
-      shellPath: this.connection.program,
-      shellArgs: argv,
-    });
-    this.context.subscriptions.push(terminal);
-    terminal.show();
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+    this.context.subscriptions.push(runInTerminal(this.connection.program, argv, folder));
   }
 }

@@ -1,6 +1,6 @@
 /** The one server of this window: found or installed, started, watched and restarted. */
 import * as vscode from "vscode";
-import { LanguageClient, type LanguageClientOptions, State } from "vscode-languageclient/node";
+import type { LanguageClient, LanguageClientOptions } from "vscode-languageclient/node";
 import { findProgram, installProgram, ProgramError } from "./program";
 import { forServer, needsRestart, serverSettings, startSettings } from "./settings";
 import type { ServerStatus, Status } from "./status";
@@ -89,8 +89,15 @@ export class Connection {
     this.status.reached("starting");
     // No `transport`: naming stdio would add an argument that the server does not know.
     const server = { command: program, args: ["serve"] };
+    const { LanguageClient, State } = await import("./client.js");
     const client = new LanguageClient("devstral", "devstral-ls", server, this.options());
-    client.onDidChangeState(({ newState }) => this.changed(newState));
+    client.onDidChangeState(({ newState }) => {
+      if (newState === State.Stopped) {
+        this.ended(client);
+      } else {
+        this.status.reached(newState === State.Running ? "running" : "starting");
+      }
+    });
     client.onNotification("$/devstral/status", (status: ServerStatus) => this.status.heard(status));
     this.client = client;
     await client.start();
@@ -122,12 +129,9 @@ export class Connection {
     };
   }
 
-  private changed(state: State): void {
-    if (state === State.Running) {
-      this.status.reached("running");
-    } else if (state === State.Starting) {
-      this.status.reached("starting");
-    } else if (this.client !== undefined) {
+  /** A server that we did not stop ourselves is gone. */
+  private ended(client: LanguageClient): void {
+    if (this.client === client) {
       this.status.reached("failed", "The server has stopped; the log says why");
     }
   }

@@ -6,7 +6,7 @@ import { Status } from "./status";
 
 let connection: Connection | undefined;
 
-export async function activate(context: vscode.ExtensionContext): Promise<void> {
+export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel("devstral-ls", { log: true });
   const status = new Status();
   connection = new Connection(context, status, log);
