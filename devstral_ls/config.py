@@ -83,6 +83,13 @@ class Settings:
         default=False,
         metadata={"doc": "Whether what our checkers find is also reported, for editors without another Python linter."},
     )
+    explain_undocumented: bool = field(
+        default=False,
+        metadata={
+            "doc": "Whether a hover over a function without a docstring shows a sentence that the model has written,"
+            " once it is there; the embedded model is too often wrong for that."
+        },
+    )
     checkers: tuple[Mapping[str, Any], ...] = field(
         default=(),
         metadata={"doc": "Programs of yours that also judge texts, as in the page on fixes.", "scope": "user"},

@@ -37,6 +37,9 @@ PACKAGES = {
     "commander@12.1.0": ("lib", "javascript"),
     "fastify@5.2.0": ("lib", "javascript"),
     "rxjs@7.8.1": ("src/internal", "typescript"),
+    # Never looked at while building.
+    "koa@2.15.3": ("lib", "javascript"),
+    "immer@10.1.1": ("src", "typescript"),
 }
 SUFFIXES = {"javascript": ".js", "typescript": ".ts"}
 BRACKETS, MARKS = "()[]{}", ",:;"
@@ -85,7 +88,7 @@ def main() -> None:
             rows = [judged(each, root) for each in deletions(documents, marks, n, seed=package)]
             figures[f"{package} {kind}"] = summary(rows)
             print(package, kind, figures[f"{package} {kind}"], flush=True)
-        if options.tsc and language == "typescript":
+        if options.tsc and (root / "src/index.ts").exists():
             rows = [by_tsc(each, root) for each in misspellings(documents, N_NAMES, seed=package)]
             figures[f"{package} misspelt names, by tsc"] = summary([each for each in rows if each is not None])
             print(figures[f"{package} misspelt names, by tsc"])

@@ -4,6 +4,7 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,21 @@ NAMES = {
 
 
 def main() -> None:
-    """Merge the rows of several runs, by half and solver."""
+    """Merge the rows of several runs, by half and solver; what was not measured anew keeps its figures."""
     rows: dict[str, list[Row]] = {}
     for name in sys.argv[1:]:
         for line in Path(name).read_text("utf-8").splitlines():
             row = json.loads(line)
             rows.setdefault(row["solver"], []).append(row)
-    figures = {
-        half: {solver: summary([row for row in found if row["package"] in packages]) for solver, found in rows.items()}
-        for half, packages in (("seen", SEEN), ("held_out", HELD_OUT))
-    }
+    figures = json.loads((RESULTS / "fixes.json").read_text("utf-8"))["figures"]
+    for half, packages in (("seen", SEEN), ("held_out", HELD_OUT)):
+        for solver, found in rows.items():
+            these = [row for row in found if row["package"] in packages]
+            if these:
+                figures[half][solver] = {**summary(these), "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M")}
     record("fixes", figures)
-    (RESULTS / "fixes.md").write_text(page(rows), "utf-8")
-    print(page(rows))
+    (RESULTS / "fixes.md").write_text(page(figures), "utf-8")
+    print(page(figures))
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def figures_of(rows: Sequence[Row]) -> dict[str, Any]:
         "proven": share(rows, "is_proven"),
         "equal": share(rows, "is_equal"),
         "n_proven_unlike_the_original": sum(not row["is_accepted"] for row in proven),
-        "n_proven_that_made_a_problem": _n_that_made(proven),
+        "n_proven_that_made_a_problem": sum(0 < row["n_made"] for row in proven),
         "n_edited_p50": statistics.median([row["n_edited"] for row in proven] or [0]),
         "cpu_ms_p50": at(rows, "cpu_ms", 0.5),
         "cpu_ms_p95": at(rows, "cpu_ms", 0.95),
@@ -59,13 +62,6 @@ def figures_of(rows: Sequence[Row]) -> dict[str, Any]:
         "ms_p95": at(rows, "elapsed_ms", 0.95),
         "slack": max(row["slack"] for row in rows),
     }
-
-
-def _n_that_made(proven: Sequence[Row]) -> int | str:
-    """The baselines were measured before this was counted."""
-    if any("n_made" not in row for row in proven):
-        return "-"
-    return sum(0 < row["n_made"] for row in proven)
 
 
 def at(rows: Sequence[Row], fact: str, quantile: float) -> int:
@@ -77,20 +73,21 @@ def share(rows: Sequence[Row], fact: str) -> float:
     return round(sum(row[fact] for row in rows) / len(rows), 3)
 
 
-def page(rows: dict[str, list[Row]]) -> str:
+def page(figures: dict[str, Any]) -> str:
     parts = ["# Fixes: single mistakes in real code", "", EXPLANATION]
-    for half, packages in (("held out", HELD_OUT), ("looked at while building", SEEN)):
+    for half, words in (("held_out", "held out"), ("seen", "looked at while building")):
         for solver, name in NAMES.items():
-            these = [row for row in rows.get(solver, []) if row["package"] in packages]
-            if these:
-                parts += ["", f"## {name}, packages {half}", "", table(these)]
+            if solver in figures[half]:
+                parts += ["", f"## {name}, packages {words}", "", table(figures[half][solver])]
     return "\n".join(parts) + "\n"
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(kinds: dict[str, Any]) -> str:
     heads = ["mistake", "n", "offered", "proven", "equal", "made", "unlike", "edit p50", "ms p50", "ms p95"]
     lines = [f"| {' | '.join(heads)} |", f"|---{'|--:' * (len(heads) - 1)}|"]
-    for kind, found in summary(rows).items():
+    for kind, found in kinds.items():
+        if kind == "measured":
+            continue
         shares = [f"{100 * found[fact]:.0f} %" for fact in ("offered", "proven", "equal")]
         rest = [
             found["n_proven_that_made_a_problem"],
@@ -113,7 +110,8 @@ before the fix, and cannot know the original.
 *Edit*: characters removed and written.
 *ms*: wall time of everything between the request and the proven edit, ty being warm, on a machine where nothing else
 ran (a dash where other work did). The model's row of a mistake was measured right behind the one without it, so that it
-finds the files of the project parsed already. *Made* was not counted for the baselines."""
+finds the files of the project parsed already.
+Rows of different runs may differ by a few mutations: what ty says of a text is asked anew in each."""
 
 
 if __name__ == "__main__":

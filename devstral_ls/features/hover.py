@@ -1,6 +1,6 @@
 """What stands under the cursor: signature, documentation, place, and what is wrong there and can be proven right.
 
-Nothing here runs a model, so a hover is there at once.
+Nothing here runs a model, so a hover is there at once; a sentence that a model has written before is shown with it.
 """
 
 import ast
@@ -23,6 +23,7 @@ _MAX_DOC_CHARACTERS = 800
 _MAX_PROBLEMS = 3
 _UNKNOWN_TYPE = "Unknown"
 _MAX_CALLEES = 8
+_AUTHOR = "generated, may be wrong"
 _CALLABLE = re.compile(r"(?:```\w*\s*)?(?:async def|def|class|<class|bound method)\b")
 _FIX_MS = 300  # a hover that knows of no fix is better than a late one
 _RULE = re.compile(r"\n-{3,}\n")
@@ -64,6 +65,7 @@ class Explanation:
     raises: tuple[str, ...] = ()
     callees: tuple[str, ...] = ()
     calls: Calls = NO_CALLS
+    generated: str = ""  # a sentence of the model, where somebody asked for such
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,19 @@ def definition_of(explanation: Explanation, document: Document) -> Function | No
     return next(iter(named), None)
 
 
+def undocumented(explanation: Explanation, document: Document) -> Function | None:
+    """The function of the same text that an explanation is about, where nobody has said what it does."""
+    node = None if explanation.documentation else definition_of(explanation, document)
+    return None if node is None or ast.get_docstring(node) else node
+
+
 def as_markdown(explanation: Explanation, language_id: str) -> str:
     """Markdown in which text from a workspace can be no link, image or command."""
     parts = [fenced(explanation.signature, language_id)] if explanation.signature else []
     if explanation.documentation:
         parts.append(escape(explanation.documentation))
+    if explanation.generated:
+        parts.append(f"{escape(explanation.generated)} *({_AUTHOR})*")
     if explanation.defined_at:
         parts.append(f"*{escape(explanation.defined_at)}*")
     if explanation.raises or explanation.callees or explanation.calls.n_calls:
@@ -115,7 +125,8 @@ def as_markdown(explanation: Explanation, language_id: str) -> str:
 
 def as_lines(explanation: Explanation) -> Iterator[str]:
     """The same as plain text."""
-    for part in (explanation.signature, explanation.documentation, explanation.defined_at):
+    generated = f"{explanation.generated} ({_AUTHOR})" if explanation.generated else ""
+    for part in (explanation.signature, explanation.documentation, generated, explanation.defined_at):
         if part:
             yield visible(part)
     yield from map(visible, _words_about_calls(explanation))

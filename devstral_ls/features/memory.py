@@ -1,5 +1,6 @@
-"""Suggestions that were computed already: typing what the ghost text says must not ask the model again."""
+"""What the model has said already: typing what the ghost text says, or hovering again, must not ask it again."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from devstral_ls.features.shape import opens_block
 from devstral_ls.text import Document, Edit, Place, Span, apply_edits
 
 MAX_REMEMBERED = 64  # outcomes
+MAX_SENTENCES = 512
 MAX_REMEMBERED_CHARACTERS = 1_000_000  # of a document
 MAX_TYPED_CHARACTERS = 500  # of a suggestion, before it counts as another place
 
@@ -99,3 +101,22 @@ def _new_line(place: Place) -> str:
 
 def _with_text(document: Document, text: str) -> Document:
     return Document(document.uri, text, language_id=document.language_id, path=document.path)
+
+
+class SentenceMemory:
+    """The sentence about each function by its text; an empty one says that there is none to be had."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, str] = OrderedDict()
+
+    def get(self, source: str) -> str | None:
+        return self._known.get(_digest(source))
+
+    def put(self, source: str, sentence: str) -> None:
+        self._known[_digest(source)] = sentence
+        if MAX_SENTENCES < len(self._known):
+            self._known.popitem(last=False)
+
+
+def _digest(source: str) -> str:
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()

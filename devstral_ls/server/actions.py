@@ -1,7 +1,7 @@
 """From a snapshot to code actions and hovers: the features run in the threads of the checkers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # checkers and features are imported by a thread, when somebo
     from devstral_ls.features.code_actions import Offer
     from devstral_ls.features.fixes import Tools
     from devstral_ls.features.hover import Explanation
+    from devstral_ls.features.python_tree import Function
     from devstral_ls.features.writer import Writer
 
 
@@ -67,7 +68,11 @@ async def explain_at(snapshot: Snapshot, params: types.HoverParams, cancel: Canc
     if isinstance(place, NoPlace) or _is_off(snapshot, place.document):
         return None
     explanation = await snapshot.checking.run(partial(_explained, snapshot, place, cancel))
-    return Explained(place.document, explanation) if explanation else None
+    if explanation is None:
+        return None
+    if snapshot.settings.explain_undocumented:
+        explanation = _with_sentence(snapshot, place, explanation)
+    return Explained(place.document, explanation)
 
 
 async def check(snapshot: Snapshot, uri: str) -> Checked | None:
@@ -139,6 +144,29 @@ def _explained(snapshot: Snapshot, place: Place, cancel: CancelToken) -> "Explan
     tools = _tools(snapshot, document)
     mistakes = examine(document, tools.checkers).mistakes
     return hover.explain(place, mistakes, tools, cancel)
+
+
+def _with_sentence(snapshot: Snapshot, place: Place, explanation: "Explanation") -> "Explanation":
+    """With the model's sentence where it has written one; else it begins to, for the next hover there."""
+    from devstral_ls.features import hover  # noqa: PLC0415 - for start-up
+    from devstral_ls.features.python_tree import span_of  # noqa: PLC0415 - for start-up
+
+    node = hover.undocumented(explanation, place.document)
+    if node is None:
+        return explanation
+    source = span_of(node, place.document.text, place.document.lines).of(place.document.text)
+    known = snapshot.sentences.get(source)
+    if known is None:
+        snapshot.explaining.start(place, partial(_write_sentence, snapshot, node, source))
+    return replace(explanation, generated=known or "")
+
+
+async def _write_sentence(snapshot: Snapshot, node: "Function", source: str, place: Place, cancel: CancelToken) -> None:
+    from devstral_ls.features.sentence import write_sentence  # noqa: PLC0415 - for start-up
+
+    writer = await _writer(snapshot, place.document, cancel)
+    written = await snapshot.checking.run(partial(write_sentence, place.document, node, writer))
+    snapshot.sentences.put(source, written[0] if written else "")
 
 
 def _mistakes(snapshot: Snapshot, document: Document) -> Sequence["Problem"]:

@@ -33,6 +33,7 @@ class Assembly:
     async def close(self) -> None:
         """Cancel and answer what is under way, and write down what is to be kept."""
         self.session.ahead.stop()
+        self.session.explaining.stop()
         self.session.publisher.stop()
         await self.server.protocol.end_all()
         self.session.checking.close()

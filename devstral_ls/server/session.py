@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from lsprotocol import types
 
 from devstral_ls.config import USER_SCOPE, Settings
-from devstral_ls.features.memory import SuggestionMemory
+from devstral_ls.features.memory import SentenceMemory, SuggestionMemory
 from devstral_ls.server import documents, from_lsp, notebooks, workspace
 from devstral_ls.server.ahead import Ahead
 from devstral_ls.server.capabilities import NOT_OURS, Client, client_of, offers_items
@@ -58,6 +58,8 @@ class Snapshot:
     checking: Checking
     memory: SuggestionMemory
     ahead: Ahead
+    explaining: Ahead
+    sentences: SentenceMemory
     tell: Callable[[Status], None]
     version_now: Callable[[str], int | None]  # of an open document; the editor may have gone on since the snapshot
 
@@ -149,6 +151,8 @@ class Session:
         self.checking = Checking()
         self.memory = SuggestionMemory()
         self.ahead = Ahead()
+        self.explaining = Ahead()
+        self.sentences = SentenceMemory()
         self.publisher = Publisher(editor.publish)
         self._given = settings  # by the command line and the initialization options
         self._editor = editor
@@ -174,6 +178,8 @@ class Session:
             checking=self.checking,
             memory=self.memory,
             ahead=self.ahead,
+            explaining=self.explaining,
+            sentences=self.sentences,
             tell=self.tell,
             version_now=self.version_of,
         )

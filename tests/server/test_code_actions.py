@@ -124,6 +124,7 @@ def test_a_text_that_changes_during_a_resolve_gets_no_edit(connect: Connect) -> 
     asked = editor.request("codeAction/resolve", action)
     gate.wait_until_reached()
     editor.change(2, {"text": "size = 4\nprint(frobnicate)\n"})
+    editor.reply(editor.request("no/such"))  # a reply says that the change has arrived
     gate.open()
     assert CONTENT_MODIFIED == editor.error_code(asked)
 
@@ -181,6 +182,34 @@ def test_hover_explains_a_problem(editor: Editor) -> None:
     assert "markdown" == hover["contents"]["kind"]
     assert "There is a fix, verified by ruff: jsn → json" in hover["contents"]["value"]
     assert {"start": spot(2, 13), "end": spot(2, 16)} == hover["range"]
+
+
+def hovered(editor: Editor, line: int, character: int) -> str:
+    hover = editor.ask("textDocument/hover", {"textDocument": {"uri": URI}, "position": spot(line, character)})
+    return str(hover["contents"]["value"])
+
+
+def test_a_hover_is_there_before_its_sentence_is(connect: Connect) -> None:
+    """The first one does not wait for the model, a later one shows what it has written, marked as generated."""
+    running = connect({'"""': 'Return the [area](command:x) of it."""'})
+    editor = running.editor
+    editor.initialize(CAPABILITIES, initializationOptions={"explain_undocumented": True})
+    editor.open("def area(r):\n    return 3 * r * r\n")
+    editor.inline(0, 0)
+    gate = running.backend.gate()
+    assert "generated" not in hovered(editor, 0, 5)
+    gate.wait_until_reached()
+    gate.open()
+    while "generated" not in (shown := hovered(editor, 0, 5)):
+        pass
+    assert r"Return the [area\](command:x) of it. *(generated, may be wrong)*" in shown
+
+
+def test_no_sentence_is_written_unless_asked_for(editor: Editor) -> None:
+    """The embedded model is too often wrong."""
+    editor.open("def area(r):\n    return 3 * r * r\n")
+    editor.inline(0, 0)
+    assert "generated" not in hovered(editor, 0, 5) + hovered(editor, 0, 5)
 
 
 def test_hover_over_nothing_is_null(editor: Editor) -> None:

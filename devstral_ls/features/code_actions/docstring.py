@@ -13,12 +13,11 @@ from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.code_actions.written import accepted
 from devstral_ls.features.fixes import Tools
 from devstral_ls.features.python_tree import Function, enclosing, parse, span_of
+from devstral_ls.features.sentence import DEADLINE_MS, MAX_TOKENS, docstring_hole, end_of_sentence, in_one_line
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Edit, Span
 
 KIND = "refactor.rewrite.docstring"
-_MAX_TOKENS = 48
-_DEADLINE_MS = 4000
 
 
 def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:  # noqa: ARG001
@@ -40,20 +39,18 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
     node = _undocumented(document, offer.span.start)
     if node is None or writer is None:
         return None
-    start = document.lines.line_start(node.body[0].lineno - 1)
-    indent = document.text[start : span_of(node.body[0], document.text, document.lines).start]
-    if indent.strip():
-        return None  # the body stands on the line of the header
-    opening = f'{indent}"""'
+    hole = docstring_hole(document, node)
+    if hole is None:
+        return None
     completions = writer.fill(
         document,
-        Span(start, start),
-        opening=opening,
-        max_tokens=_MAX_TOKENS,
-        stop=_end_of_sentence,
-        deadline_ms=_DEADLINE_MS,
+        hole.place,
+        opening=hole.opening,
+        max_tokens=MAX_TOKENS,
+        stop=end_of_sentence,
+        deadline_ms=DEADLINE_MS,
     )
-    edits = [(Edit(Span(start, start), f'{opening}{_sentence(each.text)}"""\n'),) for each in completions]
+    edits = [(Edit(hole.place, f'{hole.opening}{in_one_line(each.text)}"""\n'),) for each in completions]
     return accepted(offer, document, tools, edits)
 
 
@@ -65,12 +62,3 @@ def _undocumented(document: Document, offset: int) -> Function | ast.ClassDef | 
     if not around or around[-1].lineno != line + 1 or ast.get_docstring(around[-1]) is not None:
         return None
     return around[-1]
-
-
-def _end_of_sentence(written: str) -> int | None:
-    ends = [at for at in (written.find('"""'), written.find("\n", 1)) if 0 <= at]
-    return min(ends, default=None)
-
-
-def _sentence(written: str) -> str:
-    return " ".join(written.replace("\\", "").replace('"', "'").split())

@@ -1,0 +1,60 @@
+"""One sentence about an undocumented function: what the model would write where its docstring would stand."""
+
+import ast
+from dataclasses import dataclass
+
+from devstral_ls.features.python_tree import Function, span_of
+from devstral_ls.features.writer import Writer
+from devstral_ls.text import Document, Span
+
+MAX_TOKENS = 48
+DEADLINE_MS = 4000
+_MIN_WORDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DocstringHole:
+    """Where a docstring would stand, and how it would begin."""
+
+    place: Span
+    opening: str
+
+
+def docstring_hole(document: Document, node: Function | ast.ClassDef) -> DocstringHole | None:
+    """The hole above the first statement; None where that stands on the line of the header."""
+    start = document.lines.line_start(node.body[0].lineno - 1)
+    indent = document.text[start : span_of(node.body[0], document.text, document.lines).start]
+    return None if indent.strip() else DocstringHole(Span(start, start), f'{indent}"""')
+
+
+def end_of_sentence(written: str) -> int | None:
+    """Where a docstring of one line ends."""
+    ends = [at for at in (written.find('"""'), written.find("\n", 1)) if 0 <= at]
+    return min(ends, default=None)
+
+
+def in_one_line(written: str) -> str:
+    """What was written as it may stand between the quotes."""
+    return " ".join(written.replace("\\", "").replace('"', "'").split())
+
+
+def write_sentence(
+    document: Document, node: Function, writer: Writer, *, deadline_ms: float = DEADLINE_MS
+) -> tuple[str, float] | None:
+    """A sentence about the function and the mean log-probability of its tokens; None where the model is too unsure."""
+    hole = docstring_hole(document, node)
+    if hole is None:
+        return None
+    completions = writer.fill(
+        document,
+        hole.place,
+        opening=hole.opening,
+        max_tokens=MAX_TOKENS,
+        stop=end_of_sentence,
+        deadline_ms=deadline_ms,
+    )
+    for each in completions:
+        sentence = in_one_line(each.text)
+        if _MIN_WORDS <= len(sentence.split()):
+            return sentence, each.mean_logprob
+    return None
