@@ -25,7 +25,7 @@ class Settings:
     n_threads: int = field(
         default=0,
         metadata={
-            "doc": "Threads of the model; 0 chooses from the cores of this machine.",
+            "doc": "Threads of the model; 0 chooses as many as this machine has cores to spare at the start.",
             "minimum": 0,
             "scope": "user",
         },

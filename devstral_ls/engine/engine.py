@@ -208,10 +208,11 @@ class Engine:
 def choose_threads(wanted: int) -> int:
     """The threads that were asked for, or as many as this machine has to spare.
 
-    Threads that wait for each other collapse when they outnumber the free cores, so load counts.
+    Threads that wait for each other collapse when they outnumber the free cores: beside one program that takes a
+    core, a second thread on two cores makes decoding and prefill slower (`benchmarks/engine/threads.py`).
     """
     if 0 < wanted:
         return wanted
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, min(MAX_THREADS, cores - round(busy / 2)))
+    return max(1, min(MAX_THREADS, cores - round(busy)))

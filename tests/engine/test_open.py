@@ -1,5 +1,6 @@
 """Opening models by name and by folder."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devstral_ls.engine import MODEL_VARIABLE, embedded_bundle, open_engine, resolve_bundle
+from devstral_ls.engine.engine import choose_threads
 from devstral_ls.errors import BundleMissing
 
 
@@ -66,3 +68,12 @@ except BackendError as error:
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "no ONNX Runtime is installed; run `pip install devstral-ls[cpu]`, or [cuda]\n" == run.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not say which cores it lends")
+@pytest.mark.parametrize(("load", "expected"), [(0.2, 4), (1.2, 3), (2.9, 1), (7.0, 1)])
+def test_threads_are_the_idle_cores(monkeypatch: pytest.MonkeyPatch, load: float, expected: int) -> None:
+    """Each program that takes a core leaves the model one thread less; a number that was asked for stays."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    assert [expected, 3] == [choose_threads(0), choose_threads(3)]
