@@ -10,6 +10,9 @@
     │   └── OutOfMemory       for want of memory, on the device or in the machine
     ├── PromptError           this model has no such prompt format
     ├── CheckerFailed         a checker was late, crashed or answered garbage
+    ├── RemoteError           a remote model, or the way to it, failed
+    │   ├── RemoteBusy        it failed in a way that another attempt may mend
+    │   └── NoConsent         nobody allowed this folder's text to leave
     ├── Cancelled             the work was cancelled by its owner
     └── EngineClosed          the engine was asked for work after it was closed
 
@@ -55,6 +58,18 @@ class PromptError(DevstralError):
 
 class CheckerFailed(DevstralError):
     """A checker was late, crashed or answered garbage, so nothing is proven."""
+
+
+class RemoteError(DevstralError):
+    """A remote model, or the way to it, failed."""
+
+
+class RemoteBusy(RemoteError):
+    """It failed in a way that another attempt may mend."""
+
+
+class NoConsent(RemoteError):
+    """Nobody allowed this folder's text to leave."""
 
 
 class Cancelled(DevstralError):
