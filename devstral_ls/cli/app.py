@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from devstral_ls.cli import complete, context, demo, doctor, evaluate, explain, fix, model, serve, setup, stats
+from devstral_ls.cli import complete, context, demo, doctor, evaluate, explain, fix, model, remote, serve, setup, stats
 from devstral_ls.errors import DevstralError
 
 EXIT_BAD_INPUT = 2
@@ -41,6 +41,7 @@ app.command("stats")(stats.stats)
 app.command("doctor")(doctor.doctor)
 app.command("setup")(setup.setup)
 app.add_typer(model.app, name="model")
+app.add_typer(remote.app, name="remote")
 
 
 @app.callback()

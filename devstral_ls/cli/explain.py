@@ -1,22 +1,28 @@
 """`devstral-ls explain FILE:LINE:COL`: what stands there, what is wrong with it, and whether a fix is proven."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.cli.checking import Workbench
-from devstral_ls.cli.files import Spot, read_document
+from devstral_ls.cli.files import Spot, read_document, root_of
+from devstral_ls.errors import UsageError
+from devstral_ls.text import Place
 
 EXIT_SILENT = 1
 
 
 def explain(
     spot: Annotated[str, typer.Argument(metavar="FILE:LINE:COL", help="Where to look, counted from 1.")],
+    *,
+    remote: Annotated[bool, typer.Option("--remote", help="Ask the remote model that you chose, too.")] = False,
 ) -> None:
     """Say what stands at a position: signature, documentation, place, and what the checkers say about it.
 
+    With --remote, what a bigger model elsewhere says about it follows, if you chose one and allowed the project.
     The exit code is 0 when there is something to say, 1 when there is not and 2 for bad input.
     """
     from devstral_ls.features import hover  # noqa: PLC0415  for start-up
@@ -32,8 +38,30 @@ def explain(
         found = hover.explain(place, problems, tools, CancelToken())
     finally:
         workbench.close()
-    if found is None:
+    if found is None and not remote:
         print("nothing to explain there", file=sys.stderr)
         raise typer.Exit(EXIT_SILENT)
-    for line in hover.as_lines(found):
+    for line in hover.as_lines(found) if found else ():
         print(line)
+    if remote:
+        print(_explained_elsewhere(parsed.path, place))
+
+
+def _explained_elsewhere(path: Path, place: Place) -> str:
+    from devstral_ls.features import errands  # noqa: PLC0415  for start-up
+    from devstral_ls.features.markdown import visible  # noqa: PLC0415  for start-up
+    from devstral_ls.folders import data_folder  # noqa: PLC0415  for start-up
+    from devstral_ls.remote import choice  # noqa: PLC0415  for start-up
+    from devstral_ls.remote.deliver import deliver  # noqa: PLC0415  for start-up
+
+    chosen = choice.load(data_folder())
+    if chosen is None:
+        raise UsageError("no remote server is chosen; choose one with `devstral-ls remote use`")
+    errand = errands.Errand(chosen, place.document, root_of(path), path.resolve())
+    parcel = errands.parcel_for_explanation(errand, place)
+    if isinstance(parcel, str):
+        raise UsageError(parcel)
+    if chosen.preview:
+        print(visible(parcel.shown), file=sys.stderr)
+        typer.confirm(f"Send this to {chosen.host}?", abort=True, err=True)
+    return errands.explanation_from(deliver(parcel, data_folder(), CancelToken()), errand)

@@ -10,11 +10,13 @@ from devstral_ls.cli.choices import Model, Provider, Threads, settings_of
 def serve(
     *,
     offline: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--offline/--online", help="Give up internet sockets at the start, for the server and all that it starts."
+            "--offline/--online",
+            help="Whether to give up internet sockets, for the server and all that it starts. Without either, only"
+            " a remote server that you chose is kept within reach, by a process apart.",
         ),
-    ] = True,
+    ] = None,
     model: Model = "",
     provider: Provider = "cpu",
     threads: Threads = 0,
@@ -22,4 +24,5 @@ def serve(
     """Run the language server; editors start this."""
     from devstral_ls import server  # noqa: PLC0415  for start-up
 
-    server.serve(settings_of(model=model, provider=provider, n_threads=threads), offline=offline)
+    networks = {None: server.Network.COURIER, True: server.Network.NONE, False: server.Network.ANY}
+    server.serve(settings_of(model=model, provider=provider, n_threads=threads), network=networks[offline])

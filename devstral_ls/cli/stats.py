@@ -22,7 +22,7 @@ def stats(
 
     The numbers lie in a file of your own, hold no source text and are never sent anywhere.
     """
-    from devstral_ls.engine.bundles import data_folder  # noqa: PLC0415  for start-up
+    from devstral_ls.folders import data_folder  # noqa: PLC0415  for start-up
     from devstral_ls.ledger import FILE_NAME, totals  # noqa: PLC0415  for start-up
 
     file = data_folder() / FILE_NAME

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from devstral_ls.engine.manifest import MANIFEST_NAME, Manifest, read_manifest, verify_bundle
 from devstral_ls.errors import BundleError, BundleMissing, UsageError
+from devstral_ls.folders import data_folder
 
 DEFAULT_NAME = "default.json"
 # What `model add` writes while it works; an interrupted one is taken up again under this name.
@@ -116,18 +117,6 @@ class BundleStore:
             raise UsageError(f"a model named {name!r} is there already; remove it, or choose another name with --name")
         self.folder.mkdir(parents=True, exist_ok=True)
         return target
-
-
-def data_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where models are kept: DEVSTRAL_LS_DATA, or what this system calls the user's data folder."""
-    chosen = environment.get("DEVSTRAL_LS_DATA")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local", "devstral-ls")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "devstral-ls"
-    return Path(environment.get("XDG_DATA_HOME") or Path.home() / ".local" / "share", "devstral-ls")
 
 
 def user_store(environment: Mapping[str, str] = os.environ) -> BundleStore:

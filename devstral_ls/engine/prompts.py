@@ -110,6 +110,11 @@ SUFFIX_SHARE = 0.25
 SNAP_SHARE = 0.125
 
 
+def as_text(name: str, prompt: InfillPrompt) -> str:
+    """The prompt with its markers written out, for a server with a tokenizer of its own."""
+    return "".join(piece.name if isinstance(piece, Marker) else piece for piece in _filled(FORMATS[name], prompt))
+
+
 class InfillPrompts:
     """Renders the prompts of one model."""
 

@@ -4,3 +4,5 @@
 `messages` what is said, `transport` the one module with a network client, `deliver` all of these in order,
 and `courier` the same in a process of its own, so that the language server itself stays without a network.
 """
+
+CHOICE = "remote.json"  # the file that names the server, in the user's data folder

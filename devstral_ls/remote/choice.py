@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from devstral_ls.errors import UsageError
+from devstral_ls.remote import CHOICE
 from devstral_ls.remote.private_files import read_object, read_private, write_object
 
-FILE_NAME = "remote.json"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # How to ask for a text between two others: not at all, as OpenAI's `suffix`, as Mistral's `fim/completions`, or in
 # the markers of a model family, for servers that take a prompt as it is.
@@ -43,17 +43,17 @@ class Remote:
 
 def load(folder: Path) -> Remote | None:
     """The chosen server, or None when none is."""
-    given = read_object(folder / FILE_NAME)
+    given = read_object(folder / CHOICE)
     return None if given is None else remote_of(given)
 
 
 def save(folder: Path, remote: Remote) -> None:
-    write_object(folder / FILE_NAME, asdict(remote))
+    write_object(folder / CHOICE, asdict(remote))
 
 
 def forget(folder: Path) -> bool:
     """Choose no server; whether one was chosen."""
-    file = folder / FILE_NAME
+    file = folder / CHOICE
     is_there = file.exists()
     file.unlink(missing_ok=True)
     return is_there

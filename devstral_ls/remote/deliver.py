@@ -71,8 +71,10 @@ class _Later(RemoteBusy):
 
 
 def _attempt(parcel: Parcel, remote: Remote, folder: Path, until_s: float, cancel: CancelToken) -> Reply:
-    from devstral_ls.remote.transport import post  # noqa: PLC0415  an extra
-
+    try:
+        from devstral_ls.remote.transport import post  # noqa: PLC0415  an extra
+    except ModuleNotFoundError:
+        raise RemoteError("a remote model needs more packages; run `pip install devstral-ls[remote]`") from None
     path, body, key = path_of(parcel, remote), body_of(parcel, remote), choice.read_key(remote.key)
     log = SentLog(folder)
     to = remote.url.rstrip("/") + path

@@ -1,7 +1,10 @@
 """What leaves and what comes back, as values that also travel between our own processes."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from devstral_ls.cancel import CancelToken
 
 MAX_PARCEL_CHARACTERS = 48_000
 
@@ -58,6 +61,10 @@ class Reply:
 
     text: str
     is_whole: bool
+
+
+# Takes a parcel where it belongs, and waits for the reply.
+Send = Callable[[Parcel, CancelToken], Reply]
 
 
 def as_json(parcel: Parcel) -> dict[str, Any]:

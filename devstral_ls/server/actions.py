@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.errors import RemoteError
 from devstral_ls.server import from_lsp
 from devstral_ls.server.checking import programs_for
 from devstral_ls.server.notebooks import cells_around
@@ -16,11 +17,25 @@ from devstral_ls.text import Document, Place, Span
 
 if TYPE_CHECKING:  # checkers and features are imported by a thread, when somebody first asks
     from devstral_ls.checkers import Problem
-    from devstral_ls.features.code_actions import Offer
+    from devstral_ls.features.code_actions import Asked, Offer
+    from devstral_ls.features.errands import Errand
     from devstral_ls.features.fixes import Tools
     from devstral_ls.features.hover import Explanation
     from devstral_ls.features.python_tree import Function
     from devstral_ls.features.writer import Writer
+    from devstral_ls.remote.parcel import Reply
+
+
+EXPLANATION_KIND = "refactor.explain.devstral"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOutside:
+    """A place that a remote model may be asked about."""
+
+    host: str
+    offset: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,7 @@ class Offered:
 
     document: Document
     offers: Sequence["Offer"]
+    asked_outside: AskedOutside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,31 @@ async def resolve(snapshot: Snapshot, document: Document, offer: "Offer", cancel
     """The offer with its edits; the model is asked only where the checkers alone found nothing."""
     writer = await _writer(snapshot, document, cancel) if offer.is_generated and offer.edits is None else None
     return await snapshot.checking.run(partial(_resolved, snapshot, document, offer, writer))
+
+
+async def resolve_outside(
+    snapshot: Snapshot, document: Document, offer: "Offer", cancel: CancelToken
+) -> "Offer | None":
+    """A fix that a remote model writes and our checkers prove; `RemoteError` says why none was asked for."""
+    errand = snapshot.outside.errand(document, snapshot.roots) if offer.action == "fix" else None
+    if errand is None or offer.problem is None:
+        return None
+    from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
+
+    parcel = await snapshot.checking.run(partial(errands.parcel_for_fix, errand, offer.problem))
+    reply = await snapshot.outside.deliver(errand, parcel, cancel)
+    return await snapshot.checking.run(partial(_proven_outside, snapshot, errand, offer, reply))
+
+
+async def explain_outside(snapshot: Snapshot, place: Place, cancel: CancelToken) -> str:
+    """What a remote model says about a place."""
+    errand = snapshot.outside.errand(place.document, snapshot.roots)
+    if errand is None:
+        raise RemoteError("no remote model may be asked about this document")
+    from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
+
+    parcel = await snapshot.checking.run(partial(errands.parcel_for_explanation, errand, place))
+    return errands.explanation_from(await snapshot.outside.deliver(errand, parcel, cancel), errand)
 
 
 async def explain_at(snapshot: Snapshot, params: types.HoverParams, cancel: CancelToken) -> Explained | None:
@@ -126,7 +167,12 @@ def _offers(
         only=tuple(str(getattr(kind, "value", kind)) for kind in context.only or ()),
         has_model=_has_model(snapshot),
     )
-    return Offered(document, code_actions.offers(asked, tools, cancel))
+    return Offered(document, code_actions.offers(asked, tools, cancel), _asked_outside(snapshot, asked))
+
+
+def _asked_outside(snapshot: Snapshot, asked: "Asked") -> AskedOutside | None:
+    errand = snapshot.outside.errand(asked.document, snapshot.roots) if asked.wants(EXPLANATION_KIND) else None
+    return AskedOutside(errand.remote.host, asked.span.start, EXPLANATION_KIND) if errand else None
 
 
 def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "Writer | None") -> "Offer | None":
@@ -134,6 +180,15 @@ def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "W
 
     tools = _tools(snapshot, document)
     return code_actions.resolve(offer, document, tools, writer)
+
+
+def _proven_outside(snapshot: Snapshot, errand: "Errand", offer: "Offer", reply: "Reply") -> "Offer | None":
+    from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
+
+    assert offer.problem is not None
+    tools = snapshot.checking.tools(errand.document, snapshot.documents_beside(errand.document.uri), snapshot.roots)
+    fix = errands.fix_from(reply, errand, offer.problem, tools, CancelToken())
+    return replace(offer, title=fix.title, edits=fix.edits) if fix else None
 
 
 def _explained(snapshot: Snapshot, place: Place, cancel: CancelToken) -> "Explanation | None":

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from devstral_ls.config import Settings
 from devstral_ls.ledger import FILE_NAME
+from devstral_ls.remote.parcel import Send
 from devstral_ls.server.accounts import Accounts
 from devstral_ls.server.dispatch import Server
 from devstral_ls.server.link import Link
 from devstral_ls.server.loading import OpenEngine, load, open_bundle
+from devstral_ls.server.outside import Outside, nowhere
 from devstral_ls.server.requests import COMMANDS, NOTIFICATIONS, REQUESTS
 from devstral_ls.server.session import Session
 
@@ -49,6 +51,7 @@ def assemble(
     *,
     stop: Callable[[int], None],
     data_folder: Path | None,
+    send: Send | None = None,
 ) -> Assembly:
     """A server for the editor whose greeting, the parameters of initialize, has been answered."""
 
@@ -56,7 +59,9 @@ def assemble(
         return await load(server, session, open_engine or open_bundle)
 
     server = Server(stop=stop)
-    server.attach(Session(settings, Link(server), load_engine), REQUESTS, NOTIFICATIONS, COMMANDS)
+    link = Link(server)
+    outside = nowhere(link) if data_folder is None else Outside(link, data_folder, send)
+    server.attach(Session(settings, link, load_engine, outside), REQUESTS, NOTIFICATIONS, COMMANDS)
     server.protocol.set_writer(sink)
     server.session.initialize(greeting)
     return Assembly(server, _accounts(server.session, data_folder))

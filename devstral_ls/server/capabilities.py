@@ -16,6 +16,7 @@ NOT_OURS = frozenset({"enable", "server"}) | COPILOTS
 STATUS = "$/devstral/status"  # what begins with $/ is ignored by editors that do not know it; others make lsp-mode warn
 COPILOTS_STATUS = "didChangeStatus"
 ACCEPT = "devstral.accepted"  # the command that editors run when a suggestion is taken
+EXPLAIN = "devstral.explain"  # asks a remote model about a place
 # As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
 CODE_ACTION_KINDS = (
     "quickfix",
@@ -95,7 +96,7 @@ def advertised(client: Client, settings: Settings) -> dict[str, Any]:
         "inlineCompletionProvider": {},
         "hoverProvider": True,
         "codeActionProvider": {"codeActionKinds": list(CODE_ACTION_KINDS), "resolveProvider": True},
-        "executeCommandProvider": {"commands": [ACCEPT]},
+        "executeCommandProvider": {"commands": [ACCEPT, EXPLAIN]},
         "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
     }
     if client.has_notebooks:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from devstral_ls.config import Settings
+from devstral_ls.remote.parcel import Send
 from devstral_ls.server import capabilities
 from devstral_ls.server.lifecycle import EXIT_UNEXPECTED, watch_process
 from devstral_ls.server.messages import (
@@ -60,14 +61,16 @@ class Conversation:
         *,
         stop: Callable[[int], None],
         gone: Callable[[], None],
-        find_data_folder: Callable[[], Path] | None = None,
+        data_folder: Path | None = None,
+        send: Send | None = None,
     ) -> None:
         self._sink = sink
         self._settings = settings
         self._open_engine = open_engine
         self._stop = stop
         self._gone = gone
-        self._find_data_folder = find_data_folder
+        self._data_folder = data_folder
+        self._send = send
         self._behind: Assembly | None = None
         self._is_greeted = False
         self._waiting: list[Message] = []  # what comes in the half second after the greeting
@@ -140,9 +143,14 @@ class Conversation:
         """From now on the server behind hears everything, in the order in which it came."""
         from devstral_ls.server.assembly import assemble  # noqa: PLC0415 - after the greeting
 
-        data_folder = self._find_data_folder() if self._find_data_folder else None
         self._behind = assemble(
-            self._sink, self._settings, self._open_engine, params, stop=self._stop, data_folder=data_folder
+            self._sink,
+            self._settings,
+            self._open_engine,
+            params,
+            stop=self._stop,
+            data_folder=self._data_folder,
+            send=self._send,
         )
         waiting, self._waiting = self._waiting, []
         for message in waiting:
@@ -158,11 +166,14 @@ async def converse(
     sink: BinaryIO,
     settings: Settings,
     open_engine: "OpenEngine | None" = None,
-    find_data_folder: Callable[[], Path] | None = None,
+    data_folder: Path | None = None,
+    *,
+    send: Send | None = None,
 ) -> int:
     """Serve the editor at the other end of `source` and `sink`; the exit code, once it has left.
 
-    Without an `open_engine` it is the settings' model; without a data folder nothing is kept.
+    Without an `open_engine` it is the settings' model; without a data folder nothing is kept; without `send`
+    no remote model is ever asked.
     """
     loop = asyncio.get_running_loop()
     stopped: asyncio.Future[int] = loop.create_future()
@@ -185,7 +196,7 @@ async def converse(
 
     writer = Writer(sink, gone)
     reader = Reader(source, deliver, gone)
-    conversation = Conversation(writer, settings, open_engine, stop=stop, gone=gone, find_data_folder=find_data_folder)
+    conversation = Conversation(writer, settings, open_engine, stop=stop, gone=gone, data_folder=data_folder, send=send)
     writer.start()
     reader.start()
     code = await stopped

@@ -38,6 +38,19 @@ class Link:
         items = [types.ConfigurationItem(section=section)]
         self._server.workspace_configuration(types.ConfigurationParams(items)).add_done_callback(take)
 
+    def ask(self, question: str, choices: Sequence[str], answered: Callable[[str | None], None]) -> None:
+        def take(answer: "Future[types.MessageActionItem | None]") -> None:
+            failed = answer.cancelled() or answer.exception() is not None
+            chosen = None if failed else answer.result()
+            answered(chosen.title if isinstance(chosen, types.MessageActionItem) else None)
+
+        actions = [types.MessageActionItem(choice) for choice in choices]
+        params = types.ShowMessageRequestParams(types.MessageType.Info, question, actions)
+        self._server.window_show_message_request(params).add_done_callback(take)
+
+    def say(self, words: str) -> None:
+        self._server.window_show_message(types.ShowMessageParams(types.MessageType.Info, words))
+
     def watch_settings(self, section: str) -> None:
         registration = types.Registration(
             id="settings",

@@ -1,22 +1,24 @@
 """What the server answers and hears, one entry a method."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcInvalidParams
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.errors import RemoteError
 from devstral_ls.server import actions, from_lsp, to_lsp
-from devstral_ls.server.capabilities import ACCEPT
+from devstral_ls.server.capabilities import ACCEPT, EXPLAIN
 from devstral_ls.server.dispatch import Notifications, Request, Requests
 from devstral_ls.server.feedback import Fate
 from devstral_ls.server.session import Session, Snapshot
 from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
-from devstral_ls.text import Document
+from devstral_ls.text import Document, Place
 
+_Result = TypeVar("_Result")
 COMPLETION_MS = 200  # Helix shows a menu only when all servers have answered, or after 250 ms
 
 
@@ -50,7 +52,10 @@ async def code_action(
     offered = await actions.offer_at(snapshot, params, cancel)
     if offered:
         _refuse_if_stale(snapshot, offered.document)
-    return to_lsp.code_actions(offered.document, offered.offers, snapshot.client) if offered else []
+    if not offered:
+        return []
+    found = to_lsp.code_actions(offered.document, offered.offers, snapshot.client)
+    return [*found, *to_lsp.explanations(offered.document, offered.asked_outside)]
 
 
 async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, cancel: CancelToken) -> types.CodeAction:
@@ -61,10 +66,20 @@ async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, canc
     if document is None:
         raise JsonRpcContentModified("the document has changed since this was offered")
     offer = await actions.resolve(snapshot, document, chosen.offer, cancel)
+    if offer is None:
+        offer = await _or_refused(actions.resolve_outside(snapshot, document, chosen.offer, cancel))
     _refuse_if_stale(snapshot, document)
     if offer is None:
         raise JsonRpcRequestFailed(f"nothing could be proven for: {chosen.offer.title}")
     return to_lsp.code_action(document, offer, snapshot.client)
+
+
+async def _or_refused(work: Coroutine[None, None, _Result]) -> _Result:
+    """The result of work outside, or an error with the reason why there is none."""
+    try:
+        return await work
+    except RemoteError as error:
+        raise JsonRpcRequestFailed(str(error)) from None
 
 
 def _refuse_if_stale(snapshot: Snapshot, document: Document) -> None:
@@ -87,10 +102,27 @@ async def diagnostic(
     )
 
 
-async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams, _cancel: CancelToken) -> None:
+async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams, cancel: CancelToken) -> str | None:
+    if params.command == EXPLAIN:
+        return await _explained_outside(snapshot, params.arguments, cancel)
     if params.command != ACCEPT:
         raise JsonRpcInvalidParams(f"unknown command {params.command!r}")
     snapshot.feedback.happened(next(iter(params.arguments or ()), None), Fate.ACCEPTED)
+    return None
+
+
+async def _explained_outside(snapshot: Snapshot, arguments: Sequence[Any] | None, cancel: CancelToken) -> str:
+    """What a remote model says about a place; it is also shown, for editors that drop a command's result."""
+    match arguments:
+        case [{"uri": str(uri), "version": int(version), "offset": int(offset)}] if 0 <= offset:
+            document = snapshot.document(uri, version)
+        case _:
+            raise JsonRpcInvalidParams("the arguments of this command are not ours")
+    if document is None or len(document.text) < offset:
+        raise JsonRpcContentModified("the document has changed since this was offered")
+    words = await _or_refused(actions.explain_outside(snapshot, Place(document, offset), cancel))
+    snapshot.say(words)
+    return words
 
 
 async def metrics(snapshot: Snapshot, _params: object, _cancel: CancelToken) -> dict[str, object]:
@@ -166,7 +198,7 @@ REQUESTS: Requests = {
     "devstral/metrics": Request(metrics),
 }
 
-COMMANDS = (ACCEPT,)
+COMMANDS = (ACCEPT, EXPLAIN)
 
 NOTIFICATIONS: Notifications = {
     types.INITIALIZED: Session.initialized,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ from devstral_ls.server.checking import Checking
 from devstral_ls.server.documents import Texts
 from devstral_ls.server.feedback import Feedback
 from devstral_ls.server.notebooks import Notebooks, cells_around
+from devstral_ls.server.outside import Outside
 from devstral_ls.server.publisher import Publisher
 from devstral_ls.server.status import READY, Status
 from devstral_ls.server.views import View, in_notebook
@@ -60,7 +61,9 @@ class Snapshot:
     ahead: Ahead
     explaining: Ahead
     sentences: SentenceMemory
+    outside: Outside
     tell: Callable[[Status], None]
+    say: Callable[[str], None]  # to the user
     version_now: Callable[[str], int | None]  # of an open document; the editor may have gone on since the snapshot
 
     def document(self, uri: str, version: int) -> Document | None:
@@ -136,6 +139,14 @@ class Editor(Protocol):
         """Ask for the user's settings; an editor that fails to say leaves them as they are."""
         ...
 
+    def ask(self, question: str, choices: Sequence[str], answered: Callable[[str | None], None]) -> None:
+        """Show a question; None where it is not answered. Nobody waits: some editors stand still meanwhile."""
+        ...
+
+    def say(self, words: str) -> None:
+        """Show some words to the user."""
+        ...
+
     def watch_settings(self, section: str) -> None:
         """Ask to be told when the user's settings change."""
         ...
@@ -144,7 +155,7 @@ class Editor(Protocol):
 class Session:
     """The state of the conversation with one editor."""
 
-    def __init__(self, settings: Settings, editor: Editor, load_engine: LoadEngine) -> None:
+    def __init__(self, settings: Settings, editor: Editor, load_engine: LoadEngine, outside: Outside) -> None:
         self.client = Client()
         self.settings = settings
         self.feedback = Feedback()
@@ -154,6 +165,7 @@ class Session:
         self.explaining = Ahead()
         self.sentences = SentenceMemory()
         self.publisher = Publisher(editor.publish)
+        self.outside = outside
         self._given = settings  # by the command line and the initialization options
         self._editor = editor
         self._load_engine = load_engine
@@ -180,7 +192,9 @@ class Session:
             ahead=self.ahead,
             explaining=self.explaining,
             sentences=self.sentences,
+            outside=self.outside,
             tell=self.tell,
+            say=self._editor.say,
             version_now=self.version_of,
         )
 
@@ -191,7 +205,9 @@ class Session:
         return self._engine
 
     def tell(self, status: Status) -> None:
-        """Tell the editor what the server is about, when that has changed."""
+        """Tell the editor what the server is about, when that has changed; being ready says who else may be asked."""
+        if status == READY and (remote := self.outside.remote()) is not None:
+            status = replace(READY, message=f"typing stays on this machine; {remote.host} may be asked for more")
         if status != self.status:
             self.status = status
             self._editor.tell(self.client.status_name, status)

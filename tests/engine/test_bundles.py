@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from tiny_manifest import MANIFEST
 
-from devstral_ls.engine.bundles import BundleStore, data_folder, is_bundle
+from devstral_ls.engine.bundles import BundleStore, is_bundle
 from devstral_ls.engine.manifest import write_manifest
 from devstral_ls.errors import BundleDamaged, BundleMissing, UsageError
+from devstral_ls.folders import data_folder
 
 
 @pytest.fixture

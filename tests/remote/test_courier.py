@@ -76,7 +76,7 @@ from pathlib import Path
 from devstral_ls.cancel import CancelToken
 from devstral_ls.remote.courier import Courier
 from devstral_ls.remote.parcel import Chat, Parcel
-from devstral_ls.server.offline import seal
+from devstral_ls.offline import seal
 courier = Courier(Path(sys.argv[1]))
 assert seal().is_kernel
 try:
