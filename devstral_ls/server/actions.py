@@ -186,7 +186,7 @@ def _proven_outside(snapshot: Snapshot, errand: "Errand", offer: "Offer", reply:
     from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
 
     assert offer.problem is not None
-    tools = snapshot.checking.tools(errand.document, snapshot.documents_beside(errand.document.uri), snapshot.roots)
+    tools = _tools(snapshot, errand.document)
     fix = errands.fix_from(reply, errand, offer.problem, tools, CancelToken())
     return replace(offer, title=fix.title, edits=fix.edits) if fix else None
 
