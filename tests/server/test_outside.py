@@ -1,7 +1,6 @@
 """A remote model behind a language server: who is asked, what leaves, what comes back, what no workspace can do."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,7 +139,10 @@ def test_typing_never_leaves(talk: Callable[..., Talk]) -> None:
         speaker.editor.inline(1, 10, speaker.uri)
         speaker.actions()
         assert [] == stage.received
-        assert f"127.0.0.1:{stage.port} may be asked" in _last_status(speaker.editor)
+        told = [
+            each["params"]["message"] for each in speaker.editor.notifications if each["method"] == "didChangeStatus"
+        ]
+        assert f"typing stays on this machine; 127.0.0.1:{stage.port} may be asked for more" in told
 
 
 def test_a_workspace_cannot_choose(talk: Callable[..., Talk]) -> None:
@@ -171,8 +173,3 @@ def test_files_that_stay_are_not_sent(talk: Callable[..., Talk]) -> None:
         (speaker.root / ".devstralignore").write_text("app.py\n")
         assert "app.py stays here: it is ignored" == speaker.resolve_fix()["error"]["message"]
         assert [] == stage.received
-
-
-def _last_status(editor: Editor) -> str:
-    told = [each["params"]["message"] for each in editor.notifications if each["method"] == "didChangeStatus"]
-    return str(told[-1]) if told else os.linesep
