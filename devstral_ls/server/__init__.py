@@ -54,7 +54,7 @@ async def _converse_and_leave(
     source: BinaryIO, sink: BinaryIO, settings: Settings, open_engine: "OpenEngine | None", send: Send | None
 ) -> None:
     # Within the loop: asyncio would wait for the threads that load or run the model.
-    leave(await converse(source, sink, settings, open_engine, data_folder(), send=send))
+    leave(await converse(source, sink, settings, open_engine, data_folder, send=send))
 
 
 def _send_by_courier(folder: Path) -> Send | None:

@@ -61,7 +61,7 @@ class Conversation:
         *,
         stop: Callable[[int], None],
         gone: Callable[[], None],
-        data_folder: Path | None = None,
+        find_data_folder: Callable[[], Path] | None = None,
         send: Send | None = None,
     ) -> None:
         self._sink = sink
@@ -69,7 +69,7 @@ class Conversation:
         self._open_engine = open_engine
         self._stop = stop
         self._gone = gone
-        self._data_folder = data_folder
+        self._find_data_folder = find_data_folder
         self._send = send
         self._behind: Assembly | None = None
         self._is_greeted = False
@@ -149,7 +149,7 @@ class Conversation:
             self._open_engine,
             params,
             stop=self._stop,
-            data_folder=self._data_folder,
+            data_folder=self._find_data_folder() if self._find_data_folder else None,
             send=self._send,
         )
         waiting, self._waiting = self._waiting, []
@@ -166,7 +166,7 @@ async def converse(
     sink: BinaryIO,
     settings: Settings,
     open_engine: "OpenEngine | None" = None,
-    data_folder: Path | None = None,
+    find_data_folder: Callable[[], Path] | None = None,
     *,
     send: Send | None = None,
 ) -> int:
@@ -196,7 +196,9 @@ async def converse(
 
     writer = Writer(sink, gone)
     reader = Reader(source, deliver, gone)
-    conversation = Conversation(writer, settings, open_engine, stop=stop, gone=gone, data_folder=data_folder, send=send)
+    conversation = Conversation(
+        writer, settings, open_engine, stop=stop, gone=gone, find_data_folder=find_data_folder, send=send
+    )
     writer.start()
     reader.start()
     code = await stopped

@@ -12,6 +12,7 @@ from server_fixtures import StartProcess
 
 from devstral_ls.remote import choice, consent
 from devstral_ls.remote.sent import read_log
+from devstral_ls.server.capabilities import STATUS
 from devstral_ls.server.outside import ALLOW, REFUSE, SEND
 
 CAPABILITIES = {"textDocument": {"codeAction": {"resolveSupport": {"properties": ["edit"]}}}}
@@ -139,9 +140,7 @@ def test_typing_never_leaves(talk: Callable[..., Talk]) -> None:
         speaker.editor.inline(1, 10, speaker.uri)
         speaker.actions()
         assert [] == stage.received
-        told = [
-            each["params"]["message"] for each in speaker.editor.notifications if each["method"] == "didChangeStatus"
-        ]
+        told = [each["params"]["message"] for each in speaker.editor.notifications if each["method"] == STATUS]
         assert f"typing stays on this machine; 127.0.0.1:{stage.port} may be asked for more" in told
 
 
