@@ -12,12 +12,16 @@ from rich.table import Table
 from onnx_export.errors import ExportError
 from onnx_export.export import Exported, ExportOptions, ExportPlan, plan_export, run_export
 from onnx_export.optimum_route import OptimumPlan, plan_with_optimum, run_with_optimum
+from onnx_export.triton import lay_out_for_triton
 from onnx_export.verdict import Verdict
 
 # Sizes are told in the units of disks.
 MEGABYTE = 1_000_000
 # What shells say of a program that ctrl-C ended.
 INTERRUPTED = 130
+LAYOUTS = ("folder", "triton")
+# Where a model is made before it gets its place in a repository; Triton, too, takes no notice of hidden folders.
+MADE_FOR_TRITON = ".made"
 DEFAULT_PRECISION = {"fused": "int8", "optimum": "fp32"}
 
 
@@ -35,6 +39,7 @@ def export(
     license_name: Annotated[str | None, typer.Option("--license", help="SPDX name of the weights' licence.")] = None,
     infill: Annotated[str | None, typer.Option(help="Infill format, or none; found from the tokenizer.")] = None,
     lora: Annotated[Path | None, typer.Option(help="PEFT adapter folder to merge.")] = None,
+    layout: Annotated[str, typer.Option(help="folder, or triton: OUT_DIR is Triton's model repository.")] = "folder",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell size and memory.")] = False,
 ) -> None:
     """Export a checkpoint; nothing is downloaded, no code of the checkpoint is run."""
@@ -50,8 +55,15 @@ def export(
     )
     if route not in ROUTES:
         raise typer.BadParameter(f"no route {route!r}; known are {', '.join(ROUTES)}")
+    if layout not in LAYOUTS:
+        raise typer.BadParameter(f"no layout {layout!r}; known are {', '.join(LAYOUTS)}")
+    is_repository = layout == "triton"
+    made = out_dir / MADE_FOR_TRITON if is_repository else out_dir
     try:
-        ROUTES[route](model_dir, None if dry_run else out_dir, options, console)
+        ROUTES[route](model_dir, None if dry_run else made, options, console)
+        if is_repository and not dry_run:
+            model = lay_out_for_triton(made, out_dir, provider=provider)
+            console.print(f"laid out for Triton as {escape(str(model))}", highlight=False, soft_wrap=True)
     except (ExportError, OSError) as error:
         reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
         console.print(f"[red]error:[/] {escape(reason)}", highlight=False, soft_wrap=True)

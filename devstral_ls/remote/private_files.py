@@ -55,6 +55,18 @@ def write_object(file: Path, value: dict[str, Any]) -> None:
     Path(name).replace(file)
 
 
+def create_private(file: Path, text: str) -> str:
+    """Write a new private file; the text that it holds then."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {(error.strerror or 'refused').lower()}") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(f"{text}\n")
+    return text
+
+
 def _refuse_unless_private(file: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{file} is not a plain file")
