@@ -64,9 +64,8 @@ class Outside:
         if remote is None or file is None or not holding:
             return None
         root = max(holding, key=lambda each: len(each.parts))
-        if consent.answer_of(self._folder, root, remote) is consent.Answer.REFUSED:
-            return None
-        return Errand(remote, document, root, file)
+        refused = self._answer(root, remote) is consent.Answer.REFUSED
+        return None if refused else Errand(remote, document, root, file)
 
     async def deliver(self, errand: "Errand", parcel: Parcel | str, cancel: CancelToken) -> Reply:
         """The reply to a parcel, if it may leave; `RemoteError` says why there is none."""
@@ -74,7 +73,7 @@ class Outside:
 
         if isinstance(parcel, str):
             raise RemoteError(parcel)
-        answer = consent.answer_of(self._folder, errand.root, errand.remote)
+        answer = self._answer(errand.root, errand.remote)
         way = way_for(Work(parcel.why), parcel.n_characters, answer)
         if way is Way.STAY or self._send is None:
             raise RemoteError(f"this may not go to {errand.remote.host}")
@@ -85,6 +84,14 @@ class Outside:
             self._ask_for_approval(errand.remote, parcel)
             raise RemoteError(f"look at what would go to {errand.remote.host}, and choose this again")
         return await asyncio.to_thread(self._send, parcel, cancel)
+
+    def _answer(self, root: Path, remote: Remote) -> consent.Answer:
+        """What was said about a root; answers that cannot be read allow nothing."""
+        try:
+            return consent.answer_of(self._folder, root, remote)
+        except DevstralError as error:
+            _LOGGER.warning("nothing may leave: %s", error)
+            return consent.Answer.REFUSED
 
     def _ask_for_consent(self, errand: "Errand", parcel: Parcel) -> None:
         """Once in a conversation for each folder; who closes the question is asked in the next one."""

@@ -9,9 +9,13 @@ from types import ModuleType
 import onnx
 import onnxruntime
 import pytest
+import typer
 from google.protobuf import text_format
+from tiny import read_tiny
+from typer.testing import CliRunner
 
 from devstral_ls.engine import embedded_bundle
+from onnx_export.cli import export
 from onnx_export.errors import ExportError
 from onnx_export.triton import lay_out_for_triton
 
@@ -60,6 +64,18 @@ def test_the_graph_finds_its_weights(repository: Path) -> None:
     assert {"manifest.json", "tokenizer.json", "LICENSE", "1", "config.pbtxt"} <= {
         path.name for path in model.iterdir()
     }
+
+
+def test_the_exporter_writes_one(tmp_path: Path) -> None:
+    """From a checkpoint, as a user asks for it; nothing else is left in the repository."""
+    checkpoint = read_tiny("mixtral").write(tmp_path / "checkpoint")
+    app = typer.Typer()
+    app.command()(export)
+    arguments = [str(checkpoint), str(tmp_path / "repository"), "--layout", "triton", "--name", "tiny"]
+    ran = CliRunner().invoke(app, [*arguments, "--license", "Apache-2.0", "--window", "256"])
+    assert 0 == ran.exit_code, ran.output
+    assert ["tiny"] == [path.name for path in (tmp_path / "repository").iterdir()]
+    assert 'name: "tiny"' in (tmp_path / "repository/tiny/config.pbtxt").read_text("utf-8")
 
 
 def test_a_model_is_not_overwritten(repository: Path, tmp_path: Path) -> None:

@@ -172,3 +172,15 @@ def test_files_that_stay_are_not_sent(talk: Callable[..., Talk]) -> None:
         (speaker.root / ".devstralignore").write_text("app.py\n")
         assert "app.py stays here: it is ignored" == speaker.resolve_fix()["error"]["message"]
         assert [] == stage.received
+
+
+def test_answers_that_others_could_write_allow_nothing(talk: Callable[..., Talk]) -> None:
+    """Everything else still works."""
+    with on_stage(answers(FIXED)) as stage:
+        speaker = talk(stage.url)
+        remote = choice.load(speaker.data)
+        assert remote is not None
+        consent.give(speaker.data, speaker.root, remote, consent.Answer.ALLOWED)
+        (speaker.data / consent.FILE_NAME).chmod(0o666)
+        assert "nothing could be proven" in speaker.resolve_fix()["error"]["message"]
+        assert [] == stage.received
