@@ -30,6 +30,14 @@ class Settings:
             "scope": "user",
         },
     )
+    share_engine: bool = field(
+        default=False,
+        metadata={
+            "doc": "Whether all editors of a user share one engine, and with it the memory of one model; otherwise each"
+            " server has its own.",
+            "scope": "user",
+        },
+    )
     eagerness: str = field(
         default="balanced",
         metadata={

@@ -14,7 +14,8 @@
     │   ├── RemoteBusy        it failed in a way that another attempt may mend
     │   └── NoConsent         nobody allowed this folder's text to leave
     ├── Cancelled             the work was cancelled by its owner
-    └── EngineClosed          the engine was asked for work after it was closed
+    ├── EngineClosed          the engine was asked for work after it was closed
+    └── NotShared             no engine can be shared with other servers, so this one needs its own
 
 Messages are one line: what happened, with which value, and what to do.
 """
@@ -78,3 +79,7 @@ class Cancelled(DevstralError):
 
 class EngineClosed(DevstralError):
     """The engine was asked for work after it was closed."""
+
+
+class NotShared(DevstralError):
+    """No engine can be shared with other servers, so this one needs its own."""

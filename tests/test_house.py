@@ -17,6 +17,7 @@ MAY_CATCH_EVERYTHING = {
     "devstral_ls/engine/scheduler.py",
     "devstral_ls/features/code_actions/__init__.py",
     "devstral_ls/server/dispatch.py",
+    "devstral_ls/sharing/client.py",  # runs rules for the engine worker of another process
     "onnx_export/verdict.py",
 }
 

@@ -33,7 +33,7 @@ serve(open_engine=lambda settings: scripted_engine(said))
 REAL = """
 from devstral_ls.config import Settings
 from devstral_ls.server import serve
-serve(Settings(model=%r))
+serve(Settings(model=%r, share_engine=False))
 """
 
 

@@ -47,10 +47,10 @@ def demo(
 
 
 def server_command(settings: Settings) -> tuple[str, ...]:
-    """How this very installation starts its server."""
+    """How this very installation starts its server; it stays by itself, because it is soon over."""
     bundle = str(chosen_bundle(settings))
     options = ("--model", bundle, "--provider", settings.provider, "--threads", str(settings.n_threads))
-    return (sys.executable, "-m", "devstral_ls", "serve", *options)
+    return (sys.executable, "-m", "devstral_ls", "serve", "--in-process", *options)
 
 
 def _read_name(bundle: Path) -> str:

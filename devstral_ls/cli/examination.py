@@ -65,6 +65,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if folder is None or runtime.level is Level.BROKEN:
         return
     yield from _speed(settings, folder)
+    yield sharing(settings, folder)
 
 
 def _package() -> Finding:
@@ -141,6 +142,17 @@ def _provider(engine: "Engine", settings: Settings) -> Finding:
     facts = engine.facts()
     words = f"{settings.provider} with {_plural(_whole(facts['n_threads']), 'thread')} on {_plural(_n_cores(), 'core')}"
     return Finding("provider", Level.GOOD, words)
+
+
+def sharing(settings: Settings, folder: Path) -> Finding:
+    """Whether editors share an engine for this model now, and how many; those of other models are not looked for."""
+    from devstral_ls.sharing import look  # noqa: PLC0415  for start-up
+
+    state = look(folder, provider=settings.provider, n_threads=settings.n_threads)
+    if state is None:
+        return Finding("sharing", Level.GOOD, "no shared engine runs; each server has its own")
+    servers = _plural(len(state["clients"]), "server")
+    return Finding("sharing", Level.GOOD, f"one engine, process {state['pid']}, serves {servers}")
 
 
 def _times(cold_ms: float, warm: "Metrics", tokens_per_s: float) -> Iterator[Finding]:

@@ -20,6 +20,12 @@ def serve(
             " a remote server that you chose is kept within reach, by a process apart.",
         ),
     ] = None,
+    share: Annotated[
+        bool,
+        typer.Option(
+            "--shared/--in-process", help="Share one engine with all editors, or load the model in this process."
+        ),
+    ] = False,
     openai: Annotated[
         str,
         typer.Option(metavar="127.0.0.1:PORT", help="Speak HTTP as OpenAI does instead of LSP, to this machine only."),
@@ -33,7 +39,7 @@ def serve(
     threads: Threads = 0,
 ) -> None:
     """Run the language server; editors start this."""
-    settings = settings_of(model=model, provider=provider, n_threads=threads)
+    settings = settings_of(model=model, provider=provider, n_threads=threads, share_engine=share)
     if openai:
         _serve_http(settings, openai, token_file, is_sealed=offline is not False)
         return

@@ -35,18 +35,12 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
     # Start-up: these import numpy and the tokenizer.
     from devstral_ls.engine.engine import Engine, ModelFacts, choose_threads  # noqa: PLC0415
     from devstral_ls.engine.speculation import Speculation  # noqa: PLC0415
-    from devstral_ls.engine.tokenizer import Tokenizer  # noqa: PLC0415
 
-    installed = folder == _EMBEDDED
-    manifest = inspect_bundle(folder, installed=installed)
+    manifest = inspect_installed(folder)
     n_threads = choose_threads(n_threads)
 
-    def open_tokenizer() -> "Tokenizer":
-        verify_file(folder, manifest, TOKENIZER_NAME)  # tokens are counted before the whole folder is verified
-        return Tokenizer.open(folder / TOKENIZER_NAME)
-
     def open_backend() -> "Backend":
-        verify_bundle(folder, installed=installed)
+        verify_bundle(folder, installed=folder == _EMBEDDED)
         return open_on(provider)
 
     def open_on(provider: str) -> "Backend":
@@ -68,12 +62,25 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
     shown = _shown(folder, manifest, provider, n_threads)
     return Engine(
         facts,
-        open_tokenizer,
+        lambda: open_tokenizer(folder, manifest),
         open_backend,
         shown=shown,
         open_fallback=None if provider == "cpu" else partial(open_on, "cpu"),
         speculation=Speculation() if speculates else None,
     )
+
+
+def inspect_installed(folder: Path) -> Manifest:
+    """The manifest of a model folder, which may be our package's own, after all checks but those of contents."""
+    return inspect_bundle(folder, installed=folder == _EMBEDDED)
+
+
+def open_tokenizer(folder: Path, manifest: Manifest) -> "Tokenizer":
+    """The tokenizer alone: tokens are counted before, or without, the model."""
+    from devstral_ls.engine.tokenizer import Tokenizer  # noqa: PLC0415 - start-up
+
+    verify_file(folder, manifest, TOKENIZER_NAME)  # the whole folder may not be verified yet
+    return Tokenizer.open(folder / TOKENIZER_NAME)
 
 
 def load_runtime(kv_layout: str = "shared") -> ModuleType:

@@ -43,6 +43,11 @@ class Flights:
         if FLIGHTS_LIMIT < len(self._by_key):
             self._by_key.popitem(last=False)
 
+    def forget(self, prefix: str) -> None:
+        """Drop the flights whose keys begin so."""
+        for key in [key for key in self._by_key if key.startswith(prefix)]:
+            del self._by_key[key]
+
     def continued_by(self, request: GenerationRequest) -> tuple[Flight, str] | None:
         """The flight that this request goes on with, and what was typed of it."""
         flight = self._by_key.get(request.key)

@@ -186,7 +186,7 @@ class Decoding:
     @contextmanager
     def _opened(self, tokens: Tokens) -> Iterator[Stream]:
         model = self._model
-        slot = model.caches.lease(tokens)
+        slot = model.caches.lease(tokens, self._request.key)
         self._cache = CacheKind.ADOPTED if self._start.said else slot.origin
         self._n_reused = min(slot.n_tokens, len(tokens) - 1)
         self._n_prefilled = len(tokens) - self._n_reused

@@ -111,6 +111,10 @@ class Engine:
         self._learned.learn(key, texts).add_done_callback(lambda _: learned.set_result(None))
         return learned
 
+    def knows(self, key: str) -> bool:
+        """Whether what was taught under this key is kept."""
+        return self._learned.knows(key)
+
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""
         return len(self._tokenizer.encode(text))
@@ -132,6 +136,10 @@ class Engine:
             "caches": caches,
             **self._shown,
         }
+
+    def forget(self, prefix: str) -> None:
+        """Drop what is kept for requests whose keys begin so: their owner has gone."""
+        self._scheduler.between_jobs(lambda model: _forget(model, prefix))
 
     def close(self) -> None:
         """Cancel and answer what is under way, then free the model."""
@@ -203,6 +211,11 @@ class Engine:
         if self._facts.infill_format is None:
             return None
         return InfillPrompts(self._facts.infill_format, self._tokenizer, self._facts.bos_token_id)
+
+
+def _forget(model: Model, prefix: str) -> None:
+    model.flights.forget(prefix)
+    model.caches.forget(prefix)
 
 
 def choose_threads(wanted: int) -> int:

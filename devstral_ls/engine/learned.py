@@ -3,6 +3,7 @@
 A project repeats itself: on held-out packages its other files foresee as much as a much larger network would.
 """
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,16 +26,22 @@ class LearnedTexts:
     def __init__(self, encode: Callable[[str], NDArray[np.int64]]) -> None:
         self._encode = lru_cache(MAX_ENCODED_TEXTS)(encode)
         self._indexes: OrderedDict[str, Future[MatchIndex]] = OrderedDict()
+        self._lock = threading.Lock()
         self._maker = ThreadPoolExecutor(1, thread_name_prefix="devstral-learning")
 
     def learn(self, key: str, texts: tuple[str, ...]) -> "Future[MatchIndex]":
         """Start to index `texts`, unless that was done under this key."""
-        if key not in self._indexes:
-            self._indexes[key] = self._maker.submit(self._made, texts)
-        self._indexes.move_to_end(key)
-        while MAX_KEYS < len(self._indexes):
-            self._indexes.popitem(last=False)[1].cancel()
-        return self._indexes[key]
+        with self._lock:
+            if key not in self._indexes:
+                self._indexes[key] = self._maker.submit(self._made, texts)
+            self._indexes.move_to_end(key)
+            while MAX_KEYS < len(self._indexes):
+                self._indexes.popitem(last=False)[1].cancel()
+            return self._indexes[key]
+
+    def knows(self, key: str) -> bool:
+        """Whether something was taught under this key and is kept, indexed or not yet."""
+        return key in self._indexes
 
     def index(self, key: str) -> MatchIndex | None:
         """What was learned under a key, or None: nothing, or not yet."""

@@ -25,6 +25,8 @@ class Slot:
     tokens: NDArray[np.int64]  # [capacity]
     n_tokens: int = 0
     is_leased: bool = False
+    key: str = ""  # of the last request that computed in it
+    is_wanted: bool = True  # False: dropped when it is released
     origin: CacheKind = CacheKind.COLD  # of what the running lease found here
     used_at: int = field(default_factory=lambda: next(_CLOCK))
 
@@ -63,7 +65,7 @@ class PrefixCache:
     def n_slots(self) -> int:
         return len(self._slots)
 
-    def lease(self, tokens: NDArray[np.int64]) -> Slot:
+    def lease(self, tokens: NDArray[np.int64], key: str = "") -> Slot:
         """The slot to compute these tokens in, rewound to what it shares with them; give it back with `release`."""
         nearest = max(self._slots, key=lambda slot: slot.n_shared(tokens), default=None)
         if nearest is not None and self._continues(nearest, tokens):
@@ -72,12 +74,20 @@ class PrefixCache:
             slot, origin = self._fresh(nearest, tokens), CacheKind.COPIED
         slot.rewind(slot.n_shared(tokens))
         slot.origin = origin if slot.n_tokens else CacheKind.COLD
-        slot.is_leased = True
+        slot.is_leased, slot.key = True, key
         return slot
 
     def release(self, slot: Slot) -> None:
         slot.is_leased = False
         slot.used_at = next(_CLOCK)
+        if not slot.is_wanted:
+            self._slots.remove(slot)
+
+    def forget(self, prefix: str) -> None:
+        """Drop what requests with such keys computed; what one computes in still, when it is released."""
+        for slot in self._slots:
+            slot.is_wanted = slot.is_wanted and not slot.key.startswith(prefix)
+        self._slots = [slot for slot in self._slots if slot.is_leased or slot.is_wanted]
 
     def clear(self) -> None:
         """Drop what nobody uses at the moment."""

@@ -60,6 +60,7 @@ class Scheduler:
         self._queue: list[Job] = []
         self._running: Job | None = None
         self._n_jobs = 0
+        self._chores: list[Callable[[Model], None]] = []
         self._most_urgent = _IDLE  # priority of the best job in the queue; read without the lock
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="devstral-engine", daemon=True)
@@ -82,6 +83,12 @@ class Scheduler:
         forget = cancel.on_cancel(lambda: self._cancel(job, cancel.reason or "cancelled"))
         job.future.add_done_callback(lambda _: forget())
         return job.future
+
+    def between_jobs(self, chore: Callable[[Model], None]) -> None:
+        """Have the worker do this before its next step, if there is a model by then."""
+        with self._changed:
+            self._chores.append(chore)
+            self._changed.notify()
 
     def close(self) -> None:
         """Cancel everything, answer everything, end the thread."""
@@ -130,7 +137,7 @@ class Scheduler:
 
     def _work(self) -> None:
         model: Model | None = None
-        while (job := self._next()) is not None:
+        while (job := self._next(model)) is not None:
             try:
                 model = model or self._load()
                 self._run(job, model)
@@ -168,16 +175,22 @@ class Scheduler:
         self._put_back(job)
         return None
 
-    def _next(self) -> Job | None:
+    def _next(self, model: Model | None) -> Job | None:
         """Wait for the most urgent job; None when the scheduler is closed and all is answered."""
         with self._changed:
             self._running = None
-            self._changed.wait_for(lambda: self._queue or self._is_closed)
-            if not self._queue:
-                return None
-            job = self._running = heapq.heappop(self._queue)
-            self._look()
-        return job
+            while True:
+                self._changed.wait_for(lambda: self._queue or self._is_closed or self._chores)
+                chores, self._chores = self._chores, []
+                if model is not None:
+                    for chore in chores:
+                        chore(model)
+                if self._queue:
+                    job = self._running = heapq.heappop(self._queue)
+                    self._look()
+                    return job
+                if self._is_closed:
+                    return None
 
     def _run(self, job: Job, model: Model) -> None:
         """Go on with a job until it is done or a more urgent one waits."""

@@ -123,7 +123,7 @@ def plan(
         priority=priority,
         max_tokens=_max_tokens(shape),
         deadline_ms=settings.deadline_ms,
-        stop=shape.end_of,
+        stop=shape,
         cost=names,
         references=_elsewhere(place, context),
         project=_learned(place, engine, sources) if settings.context_tokens else "",

@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+from devstral_ls.features.endings import DocstringEnd
 from devstral_ls.features.python_tree import Function, span_of
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Span
@@ -27,12 +28,6 @@ def docstring_hole(document: Document, node: Function | ast.ClassDef) -> Docstri
     return None if indent.strip() else DocstringHole(Span(start, start), f'{indent}"""')
 
 
-def end_of_sentence(written: str) -> int | None:
-    """Where a docstring of one line ends."""
-    ends = [at for at in (written.find('"""'), written.find("\n", 1)) if 0 <= at]
-    return min(ends, default=None)
-
-
 def in_one_line(written: str) -> str:
     """What was written as it may stand between the quotes."""
     return " ".join(written.replace("\\", "").replace('"', "'").split())
@@ -50,7 +45,7 @@ def write_sentence(
         hole.place,
         opening=hole.opening,
         max_tokens=MAX_TOKENS,
-        stop=end_of_sentence,
+        stop=DocstringEnd(),
         deadline_ms=deadline_ms,
     )
     for each in completions:

@@ -22,7 +22,7 @@ class Extent(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The rule by which a completion at one place is cut."""
+    """The rule by which a completion at one place is cut: a `StopRule`."""
 
     extent: Extent
     floor: int  # columns of indentation that the lines after the first keep
@@ -30,6 +30,9 @@ class Shape:
     rest: Nesting  # what may stay open when the suggestion ends, because the document closes it
     language_id: str
     max_lines: int
+
+    def __call__(self, completion: str) -> int | None:
+        return self.end_of(completion)
 
     def end_of(self, completion: str) -> int | None:
         """How much of `completion` may be shown, or None while it may still go on."""

@@ -23,11 +23,13 @@ OpenEngine = Callable[[Settings], "Engine"]
 
 
 def open_bundle(settings: Settings) -> "Engine":
-    """The engine for the model that the settings name."""
+    """The engine for the model that the settings name: the one that the user's editors share, or one of our own."""
     from devstral_ls.engine import embedded_bundle, open_engine, resolve_bundle  # noqa: PLC0415 - heavy
+    from devstral_ls.sharing import open_shared_engine  # noqa: PLC0415 - heavy
 
     folder = resolve_bundle(settings.model) if settings.model else embedded_bundle()
-    return open_engine(folder, provider=settings.provider, n_threads=settings.n_threads)
+    open_one = open_shared_engine if settings.share_engine else open_engine
+    return open_one(folder, provider=settings.provider, n_threads=settings.n_threads)
 
 
 async def load(server: LanguageServer, session: Session, open_engine: OpenEngine) -> "Engine":

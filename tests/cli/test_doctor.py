@@ -20,7 +20,7 @@ def test_a_working_installation(tiny_model: Path, capfd: pytest.CaptureFixture[s
     """Model, runtime and speed are measured, and nothing is broken."""
     assert run(["doctor", "--json", "--model", str(tiny_model)]) == 0
     found = findings(capfd)
-    assert {"devstral-ls", "ONNX Runtime", "model", "provider", "start-up", "reaction", "pace"} == set(found)
+    assert {"devstral-ls", "ONNX Runtime", "model", "provider", "start-up", "reaction", "pace", "sharing"} == set(found)
     assert "broken" not in found.values()
 
 

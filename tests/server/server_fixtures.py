@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from subprocess import Popen
 
 from editor import Editor
+from shared_fixtures import shared_here
 
 from devstral_ls.config import Settings
 from devstral_ls.engine.backends.scripted import MARKERS, ScriptedBackend, answers, engine_on
+from devstral_ls.engine.face import Engine
 from devstral_ls.server.conversation import converse
 from devstral_ls.server.loading import OpenEngine
 
+# Set, every server of these tests has its engine behind a socket, as a shared one is.
+SHARED_VARIABLE = "DEVSTRAL_LS_TEST_SHARED"
 SAID = {"return": " a + b", "import ": "os", "xs = ": "[1, 2, 3]"}
 
 
@@ -41,9 +45,13 @@ def start_here(said: dict[str, str], open_engine: OpenEngine | None = None) -> R
     to_server, from_server = os.pipe(), os.pipe()
     codes: list[int] = []
 
+    def open_scripted(_settings: Settings) -> Engine:
+        engine = engine_on(backend)
+        return shared_here(engine) if SHARED_VARIABLE in os.environ else engine
+
     def run() -> None:
         with os.fdopen(to_server[0], "rb") as source, os.fdopen(from_server[1], "wb") as sink:
-            codes.append(asyncio.run(converse(source, sink, Settings(), open_engine or (lambda _: engine_on(backend)))))
+            codes.append(asyncio.run(converse(source, sink, Settings(), open_engine or open_scripted)))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from editor import Editor
 from server_fixtures import Connect
+from shared_fixtures import scripted, shared_here
 
 SESSIONS = Path(__file__).parent.parent / "sessions"
 SAID = {"return 2 * (wid": "th + height)", "return ": "2 * (width + height)"}
@@ -15,11 +16,12 @@ COMPLETION = "textDocument/completion"  # its items come in time or, on a busy m
 Line = dict[str, Any]
 
 
+@pytest.mark.parametrize("is_shared", [False, True], ids=["own", "shared"])
 @pytest.mark.parametrize("session", sorted(SESSIONS.glob("*.jsonl")), ids=lambda path: path.stem)
-def test_a_session_gets_the_same_replies(connect: Connect, session: Path) -> None:
-    """Every request gets a reply of the same kind, and what was shown is shown again."""
+def test_a_session_gets_the_same_replies(connect: Connect, session: Path, is_shared: bool) -> None:
+    """Every request gets a reply of the same kind, and what was shown is shown again, wherever the engine is."""
     lines = [json.loads(line) for line in session.read_text(encoding="utf-8").splitlines()]
-    editor = connect(SAID).editor
+    editor = connect(SAID, open_engine=(lambda _: shared_here(scripted(SAID)[0])) if is_shared else None).editor
     replay(editor, lines)
     recorded = {line["message"]["id"]: line["message"] for line in lines if is_reply(line)}
     assert {each: kind(reply) for each, reply in recorded.items()} == {

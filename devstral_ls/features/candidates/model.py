@@ -1,11 +1,11 @@
 """What the model would write there: in the smallest hole that covers the problem, then in the whole line."""
 
-import re
 from collections.abc import Iterator
 
 from devstral_ls.checkers import Topic
 from devstral_ls.engine.request import StopRule
 from devstral_ls.features.candidates.case import Candidate, Case, replace_one
+from devstral_ls.features.endings import LineEnd, NameEnd
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Span
 
@@ -13,7 +13,6 @@ _N_BEST = 4
 _MAX_NAME_TOKENS, _MAX_LINE_TOKENS = 12, 64
 _DEADLINE_MS = 1500
 _NAME_TOPICS = frozenset({Topic.NAME, Topic.ATTRIBUTE, Topic.IMPORT, Topic.ARGUMENT_NAME})
-_AFTER_NAME = re.compile(r"[^\w.]")
 _MAX_SHOWN_CHARACTERS = 60
 # Behind every candidate that is derived from the text: a model also writes what merely fits.
 _BASE_COST = 5.0
@@ -23,8 +22,8 @@ def propose(case: Case, writer: Writer) -> Iterator[Candidate]:
     """Before: `total = sun(prices)`. Model: `sum`. After: `total = sum(prices)`."""
     name = case.identifier() if case.topic in _NAME_TOPICS else None
     if name is not None:
-        yield from _filled(case, writer, name, _MAX_NAME_TOKENS, _end_of_name)
-    yield from _filled(case, writer, _line(case), _MAX_LINE_TOKENS, _end_of_line)
+        yield from _filled(case, writer, name, _MAX_NAME_TOKENS, NameEnd())
+    yield from _filled(case, writer, _line(case), _MAX_LINE_TOKENS, LineEnd())
 
 
 def _filled(case: Case, writer: Writer, hole: Span, max_tokens: int, stop: StopRule) -> Iterator[Candidate]:
@@ -48,13 +47,3 @@ def _line(case: Case) -> Span:
     span = case.document.line_span(case.line)
     text = span.of(case.text)
     return Span(span.start + len(text) - len(text.lstrip()), span.end)
-
-
-def _end_of_name(written: str) -> int | None:
-    found = _AFTER_NAME.search(written.lstrip())
-    return None if found is None else len(written) - len(written.lstrip()) + found.start()
-
-
-def _end_of_line(written: str) -> int | None:
-    at = written.find("\n", len(written) - len(written.lstrip()))
-    return None if at < 0 else at

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from devstral_ls.cancel import CancelToken
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.code_actions.written import accepted
+from devstral_ls.features.endings import BlockEnd
 from devstral_ls.features.fixes import Tools
 from devstral_ls.features.python_tree import Function, enclosing, parse, span_of
 from devstral_ls.features.writer import Writer
@@ -43,19 +44,11 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
     if indent.strip():
         return None  # the body stands on the line of the header
 
-    def end_of_block(written: str) -> int | None:
-        at = 0
-        for line in written.split("\n"):
-            if at and line.strip() and not line.startswith(indent):
-                return at - 1
-            at += len(line) + 1
-        return None
-
     completions = writer.fill(
         document,
         hole,
         max_tokens=_MAX_TOKENS,
-        stop=end_of_block,
+        stop=BlockEnd(indent),
         n_best=_N_BEST,
         deadline_ms=_DEADLINE_MS,
     )

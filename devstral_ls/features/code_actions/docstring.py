@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from devstral_ls.cancel import CancelToken
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.code_actions.written import accepted
+from devstral_ls.features.endings import DocstringEnd
 from devstral_ls.features.fixes import Tools
 from devstral_ls.features.python_tree import Function, enclosing, parse, span_of
-from devstral_ls.features.sentence import DEADLINE_MS, MAX_TOKENS, docstring_hole, end_of_sentence, in_one_line
+from devstral_ls.features.sentence import DEADLINE_MS, MAX_TOKENS, docstring_hole, in_one_line
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Edit, Span
 
@@ -47,7 +48,7 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
         hole.place,
         opening=hole.opening,
         max_tokens=MAX_TOKENS,
-        stop=end_of_sentence,
+        stop=DocstringEnd(),
         deadline_ms=DEADLINE_MS,
     )
     edits = [(Edit(hole.place, f'{hole.opening}{in_one_line(each.text)}"""\n'),) for each in completions]
