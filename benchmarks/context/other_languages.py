@@ -120,8 +120,10 @@ def main() -> None:
                     "n_lines": len(cases),
                     "n_found": found[:, 0].tolist(),
                     "n_needed": int(found[0, 1]),
+                    "n_shown": found[:, 2].tolist(),
+                    "n_named": found[:, 3].tolist(),
                 })  # fmt: skip
-                shares = " ".join(f"{100 * n / max(1, needed):5.1f}" for n, needed in found)
+                shares = " ".join(f"{100 * n / max(1, needed):5.1f}" for n, needed, _, _ in found)
                 print(f"{name:56} {form:6} {method:9} {len(cases):4} {shares}", flush=True)
         if arguments.write:
             record("context_recall_languages", {"budgets": BUDGETS, "rows": rows})

@@ -1,11 +1,14 @@
 """How many of the definitions that a held-out line needs are in the context, by budget and by method.
 
-    python benchmarks/context/recall.py                # all repositories, all methods, written to results/
+    python benchmarks/context/recall.py --write context_recall        # all repositories, all methods
     python benchmarks/context/recall.py --only ours --repositories jedi==0.19.2
 
 The line is cut out of its file, and with it everything that the index knows of the file on disk; in the
 strict form the imports that only this line uses are cut out too. A definition counts as found when the pack
 shows its signature. No model is involved; tokens are counted by a fixed stand-in tokenizer (see `tokens_of`).
+
+Of what is shown, what the complete file never names is noise (`n_shown` and `n_named` are all packs of a row
+together). `packs.py` looks at the packs themselves.
 """
 
 import argparse
@@ -113,9 +116,15 @@ def _cut_imports(lines: list[str], needed: set[str], record: Record) -> None:
 
 
 def ours(case: Case, repository: Repository) -> Callable[[int], Shown]:
+    packed = our_packs(case, repository)
+    return lambda budget_tokens: shown_by(packed(budget_tokens))
+
+
+def our_packs(case: Case, repository: Repository) -> Callable[[int], list[Candidate]]:
+    """What we show within a budget."""
     ranking = rank(case.query, repository.columns)
     wanted = list(candidates(repository.columns, ranking, (case.held_out.path,)))
-    return lambda budget_tokens: shown_by(choose(wanted, budget_tokens, COUNTS))
+    return lambda budget_tokens: choose(wanted, budget_tokens, COUNTS)
 
 
 def shown_by(chosen: Sequence[Candidate]) -> Shown:
@@ -142,14 +151,22 @@ def acceptable(gold: Definition, repository: Repository) -> Shown:
 
 
 def recall(method: Method, cases: Sequence[Case], repository: Repository) -> np.ndarray:
-    """[n_budgets, 2]: found and needed definitions."""
-    found = np.zeros((len(BUDGETS), 2), int)
+    """[n_budgets, 4]: found and needed definitions; shown ones, and those of them that the complete file names."""
+    names = {
+        (path, symbol.first_line): symbol.name
+        for path, record in repository.records.items()
+        for symbol in record.outline.symbols
+    }
+    found = np.zeros((len(BUDGETS), 4), int)
     for case in cases:
         shown_within = method(case, repository)
         needed = [acceptable(each, repository) for each in case.held_out.gold]
+        named = repository.records[case.held_out.path].names
         for row, budget_tokens in enumerate(BUDGETS):
             shown = shown_within(budget_tokens)
-            found[row] += (sum(not shown.isdisjoint(each) for each in needed), len(needed))
+            defined = [names[line] for line in shown if line in names]
+            n_found = sum(not shown.isdisjoint(each) for each in needed)
+            found[row] += (n_found, len(needed), len(defined), sum(name in named for name in defined))
     return found
 
 
@@ -172,7 +189,7 @@ def main() -> None:
             for name, method in methods.items():
                 found = recall(method, cases, repository)
                 rows.append(_row(requirement, form, name, len(cases), found))
-                shares = " ".join(f"{100 * n / max(1, needed):5.1f}" for n, needed in found)
+                shares = " ".join(f"{100 * n / max(1, needed):5.1f}" for n, needed, _, _ in found)
                 print(f"{requirement:20} {form:6} {name:10} {len(cases):4} {shares}", flush=True)
         if arguments.write:
             record(arguments.write, {"budgets": BUDGETS, "rows": rows})
@@ -187,6 +204,8 @@ def _row(requirement: str, form: str, name: str, n_lines: int, found: np.ndarray
         "n_lines": n_lines,
         "n_found": found[:, 0].tolist(),
         "n_needed": int(found[0, 1]),
+        "n_shown": found[:, 2].tolist(),
+        "n_named": found[:, 3].tolist(),
     }
 
 

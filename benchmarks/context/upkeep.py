@@ -1,0 +1,240 @@
+"""Whether what is kept up to date stays what a reading from nothing gives, and whether anything untrue is shown.
+
+    python benchmarks/context/upkeep.py --write
+
+Files: a copy of a repository is edited at random, and a context is gathered after each edit while the index lags
+behind. Every line of every signature shown is looked up in what the disk says at that moment. From time to time the
+index is brought up to date and compared, byte for byte, with one made from nothing.
+
+Texts: real files of four languages are typed into and cut at random; after each edit what is read in part is
+compared with what is read whole.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from recall import tokens_of
+from record import record
+from repositories import BENCH, fetch
+
+from devstral_ls.context import Budget, Context, Sources, Workspace, gather
+from devstral_ls.context.columns import Columns, Postings
+from devstral_ls.context.files import language_of, read_text
+from devstral_ls.context.indexer import update_index
+from devstral_ls.context.pack import piece_tokens
+from devstral_ls.context.skeleton import render_skeleton
+from devstral_ls.context.syntax import parse, parse_again, read_outline
+from devstral_ls.context.tokens import TokenCounts
+from devstral_ls.text import Document, Place
+
+REPOSITORY = "httpx==0.28.1"
+N_EDITS = 1_000
+EDITS_A_REFRESH = 25
+STABLE_TOKENS = 2_048
+WAIT_S = 120
+SEED = 20261125
+TEXTS = {  # by language: a file and where it is from
+    "python": "repos/rich-14.1.0/rich/console.py",
+    "typescript": "others/zod-4.1.12/package/src/v4/classic/schemas.ts",
+    "rust": "others/librust-rustls-dev_0.20.8-4_all/usr/share/cargo/registry/rustls-0.20.8/src/conn.rs",
+    "go": "others/golang-google-grpc-dev_1.33.3-2_all/usr/share/gocode/src/google.golang.org/grpc/clientconn.go",
+}
+BITS = (
+    "\n",
+    "    ",
+    "x",
+    "(",
+    ")",
+    "{",
+    "}",
+    '"',
+    "'''",
+    "# ",
+    "/* ",
+    ":",
+    "def f(a):\n",
+    "class C:\n",
+    "import os\n",
+    "\\",
+)
+
+
+class Editing:
+    """A workspace on disk that changes at random; the same seed makes the same changes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._rng = random.Random(SEED)
+        self._first = {file: file.read_text("utf-8") for file in self.files()}
+        self.n_by_kind: dict[str, int] = {}
+
+    def files(self) -> list[Path]:
+        return sorted(self._root.rglob("*.py"))
+
+    def edit(self) -> None:
+        """One change of one file."""
+        kind = self._rng.choice(("insert", "insert", "delete_lines", "rename_names", "restore", "restore", "break",
+                                 "move", "remove", "copy"))  # fmt: skip
+        self.n_by_kind[kind] = self.n_by_kind.get(kind, 0) + 1
+        file = self._rng.choice(self.files())
+        getattr(self, f"_{kind}")(file)
+
+    def place(self) -> Place:
+        """The cursor at the start of a random line."""
+        file = self._rng.choice(self.files())
+        path = file.relative_to(self._root).as_posix()
+        document = Document(uri=file.as_uri(), text=file.read_text("utf-8", "replace"), path=path)
+        return Place(document, document.lines.line_start(self._rng.randrange(document.lines.n_lines)))
+
+    def _insert(self, file: Path) -> None:
+        lines, others = self._lines(file), self._lines(self._rng.choice(self.files()))
+        at, start = self._rng.randrange(len(lines)), self._rng.randrange(len(others))
+        self._write(file, [*lines[:at], *others[start : start + self._rng.randrange(1, 30)], *lines[at:]])
+
+    def _delete_lines(self, file: Path) -> None:
+        lines = self._lines(file)
+        at = self._rng.randrange(len(lines))
+        self._write(file, [*lines[:at], *lines[at + self._rng.randrange(1, 20) :]])
+
+    def _rename_names(self, file: Path) -> None:
+        file.write_text(file.read_text("utf-8", "replace").replace("self, ", f"self, n{self._rng.randrange(99)}, "))
+
+    def _restore(self, _file: Path) -> None:
+        file = self._rng.choice(list(self._first))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self._first[file], "utf-8")
+
+    def _break(self, file: Path) -> None:
+        text = file.read_text("utf-8", "replace")
+        at = self._rng.randrange(len(text) + 1)
+        file.write_text(text[:at] + self._rng.choice(BITS) + text[at:], "utf-8")
+
+    def _move(self, file: Path) -> None:
+        file.rename(file.with_name(f"moved_{self._rng.randrange(999)}.py"))
+
+    def _remove(self, file: Path) -> None:
+        if 1 < len(self.files()):
+            file.unlink()
+
+    def _copy(self, file: Path) -> None:
+        shutil.copyfile(file, self._rng.choice(self.files()).parent / f"copied_{self._rng.randrange(999)}.py")
+
+    def _lines(self, file: Path) -> list[str]:
+        return file.read_text("utf-8", "replace").split("\n")
+
+    def _write(self, file: Path, lines: list[str]) -> None:
+        file.write_text("\n".join(lines), "utf-8")
+
+
+def files_kept_up(n_edits: int) -> dict[str, Any]:
+    """Random edits of files: contexts that are shown meanwhile, and the index at each refresh."""
+    found = {"n_edits": n_edits, "n_symbols_shown": 0, "n_lines_untrue": 0, "n_over_budget": 0,
+             "n_refreshes": 0, "n_indexes_different": 0}  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder).resolve() / "root"
+        shutil.copytree(fetch(REPOSITORY), root)
+        editing = Editing(root)
+        store = Path(folder) / "store"
+        os.environ["XDG_CACHE_HOME"] = str(Path(folder) / "cache")
+        incremental = update_index(root, store)
+        with Workspace((root,), libraries=()) as workspace:
+            workspace.open_index()
+            assert workspace.wait_for_index(WAIT_S)
+            for number in range(1, n_edits + 1):
+                editing.edit()
+                context = gather(editing.place(), budget=_budget(), sources=Sources(workspace=workspace))
+                found["n_symbols_shown"] += sum(piece.text.count("\n") + 1 for piece in context.stable)
+                found["n_lines_untrue"] += sum(1 for _ in _untrue_lines(root, context))
+                found["n_over_budget"] += _is_over(context)
+                if number % EDITS_A_REFRESH == 0 or number == n_edits:
+                    workspace.open_index()
+                    assert workspace.wait_for_index(WAIT_S)
+                    incremental = update_index(root, store)
+                    found["n_refreshes"] += 1
+                    found["n_indexes_different"] += _bytes_of(incremental) != _bytes_of(update_index(root, None))
+    return {"repository": REPOSITORY, **found, "n_by_kind": editing.n_by_kind}
+
+
+def _budget() -> Budget:
+    return Budget(prefix_tokens=512, suffix_tokens=256, stable_tokens=STABLE_TOKENS, count_tokens=tokens_of)
+
+
+def _untrue_lines(root: Path, context: Context) -> Iterator[str]:
+    """Shown lines that are no line of the signatures of that file as it is on disk now."""
+    for piece in context.stable:
+        text = read_text(root, piece.path)
+        outline = read_outline(text or "", language_of(piece.path))
+        true = set()
+        for index in range(len(outline.symbols)):
+            true.update(render_skeleton(outline, [index]).split("\n"))
+        yield from (line for line in piece.text.split("\n") if line not in true)
+
+
+def _is_over(context: Context) -> bool:
+    counts = TokenCounts().use(tokens_of)
+    return STABLE_TOKENS < sum(piece_tokens(piece, counts) for piece in context.stable)
+
+
+def _bytes_of(columns: Columns) -> list[bytes]:
+    values = (getattr(columns, each.name) for each in fields(Columns))
+    return [
+        value.bounds.tobytes() + value.values.tobytes() if isinstance(value, Postings) else value.tobytes()
+        for value in values
+    ]
+
+
+def texts_kept_up(language_id: str, n_edits: int) -> dict[str, Any]:
+    """Random edits of one text, read in part after each; how often that differs from reading it whole."""
+    rng = random.Random(SEED)
+    first = (BENCH / TEXTS[language_id]).read_text("utf-8")
+    text, parsed = first, parse(first, language_id)
+    n_different = 0
+    for number in range(n_edits):
+        text = first if number % 100 == 0 else _edited(text, rng)
+        parsed = parse_again(parsed, text)
+        whole = parse(text, language_id)
+        if parsed.outline != whole.outline:
+            n_different += 1
+            parsed = whole
+    return {
+        "language": language_id,
+        "file": TEXTS[language_id].rsplit("/", 1)[-1],
+        "n_lines": first.count("\n"),
+        "n_edits": n_edits,
+        "n_different": n_different,
+    }
+
+
+def _edited(text: str, rng: random.Random) -> str:
+    at = rng.randrange(len(text) + 1)
+    n_cut = rng.choice((0, 0, 0, 1, 5, 80, 800))
+    return text[:at] + rng.choice(("", *BITS)) + text[at + n_cut :]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--n-edits", type=int, default=N_EDITS)
+    parser.add_argument("--write", action="store_true", help="Keep the figures as results/context_upkeep.json")
+    arguments = parser.parse_args()
+    figures: dict[str, Any] = {"texts": []}
+    for language_id in TEXTS:
+        figures["texts"].append(texts_kept_up(language_id, arguments.n_edits))
+        print(figures["texts"][-1], flush=True)
+    figures["files"] = files_kept_up(arguments.n_edits)
+    print(figures["files"], flush=True)
+    if arguments.write:
+        record("context_upkeep", figures)
+
+
+if __name__ == "__main__":
+    main()
