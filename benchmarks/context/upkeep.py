@@ -50,22 +50,8 @@ TEXTS = {  # by language: a file and where it is from
     "go": "others/golang-google-grpc-dev_1.33.3-2_all/usr/share/gocode/src/google.golang.org/grpc/clientconn.go",
 }
 BITS = (
-    "\n",
-    "    ",
-    "x",
-    "(",
-    ")",
-    "{",
-    "}",
-    '"',
-    "'''",
-    "# ",
-    "/* ",
-    ":",
-    "def f(a):\n",
-    "class C:\n",
-    "import os\n",
-    "\\",
+    *("\n", "    ", "x", "(", ")", "{", "}", '"', "'''", "# ", "/* ", ":", "\\"),
+    *("def f(a):\n", "class C:\n", "import os\n"),
 )
 
 

@@ -13,17 +13,20 @@ from devstral_ls.cli.files import Spot, read_document, root_of
 from devstral_ls.errors import UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the model's tokenizer
-    from collections.abc import Sequence
-
-    from rich.text import Text
-
-    from devstral_ls.context.explanation import Choice, Explanation
+    from devstral_ls.context.explanation import Explanation
     from devstral_ls.engine.face import Engine
 
 INDEX_WAIT_S = 120.0
 MAX_BUDGET_TOKENS = 131_072
-BAR_CHARACTERS = 60
-_COLOURS = {"stable": "cyan", "suffix": "magenta", "volatile": "yellow", "prefix": "green"}
+_STYLES = {
+    "stable": "cyan",
+    "suffix": "magenta",
+    "volatile": "yellow",
+    "prefix": "green",
+    "path": "bold cyan",
+    "title": "bold",
+    "aside": "bright_black",
+}
 
 
 class Task(StrEnum):
@@ -83,53 +86,12 @@ def _explain(spot: str, n_tokens: int, engine: "Engine") -> "Explanation":
 
 
 def _show(explanation: "Explanation", n_tokens: int) -> None:
+    from rich.text import Text  # noqa: PLC0415  for start-up
+
     from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
+    from devstral_ls.features.context_page import page  # noqa: PLC0415  for start-up
 
     console = terminal()
-    console.print(_bar(explanation, n_tokens))
-    console.print(_legend(explanation, n_tokens))
-    # A file that was appended to has two pieces; here it stands once.
-    for path in dict.fromkeys(piece.path for piece in explanation.context.stable):
-        console.print(f"\n[bold cyan]{path}[/]", highlight=False)
-        for choice in sorted(explanation.chosen, key=lambda each: each.line):
-            if choice.path == path:
-                console.print(_line(choice), no_wrap=True, overflow="ellipsis")
-    if explanation.left_out:
-        console.print("\n[bold]no room for[/]")
-        for choice in explanation.left_out:
-            console.print(_line(choice, with_path=True), no_wrap=True, overflow="ellipsis")
-    console.print(f"\n[dim]{len(explanation.chosen)} of {explanation.n_candidates} candidates shown[/]")
-
-
-def _bar(explanation: "Explanation", n_tokens: int) -> "Text":
-    """The window as one line, each source as long as its share."""
-    from rich.text import Text  # noqa: PLC0415  for start-up
-
-    bar = Text()
-    for part, used in explanation.tokens.items():
-        bar.append("█" * round(BAR_CHARACTERS * used / n_tokens), _COLOURS[part])
-    return bar.append("░" * (BAR_CHARACTERS - len(bar)), "bright_black")
-
-
-def _legend(explanation: "Explanation", n_tokens: int) -> "Text":
-    from rich.text import Text  # noqa: PLC0415  for start-up
-
-    legend = Text()
-    for part, used in explanation.tokens.items():
-        if used:
-            legend.append("█ ", _COLOURS[part]).append(f"{part} {used}   ")
-    return legend.append(f"of {n_tokens} tokens", "dim")
-
-
-def _line(choice: "Choice", *, with_path: bool = False) -> "Text":
-    """One symbol: its signature, then what it costs and what speaks for it."""
-    from rich.text import Text  # noqa: PLC0415  for start-up
-
-    signature = choice.signature.rpartition("\n")[2]
-    where = f"{choice.path}:{choice.line + 1} " if with_path else ""
-    facts = f"  {choice.n_tokens} tokens, {choice.score:g} = {_reasons(choice.reasons)}"
-    return Text("  ").append(where, "cyan").append(signature).append(facts, "bright_black")
-
-
-def _reasons(reasons: "Sequence[tuple[str, float]]") -> str:
-    return " ".join(f"{name} {share:+g}" for name, share in reasons)
+    for line in page(explanation, n_tokens):
+        words = Text.assemble(*((run.words, _STYLES.get(run.role, "")) for run in line))
+        console.print(words, no_wrap=True, overflow="ellipsis")

@@ -7,7 +7,7 @@ for each row of another kind, kept as one flat array and the bounds of each list
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from pathlib import Path, PurePosixPath
@@ -142,6 +142,11 @@ class Columns:
 
     def symbols_of(self, file: int) -> range:
         return range(int(self.file_first_symbol[file]), int(self.file_first_symbol[file + 1]))
+
+    def under(self, prefix: str) -> "Columns":
+        """The same index of files that are called by a longer name."""
+        paths = "\0".join(prefix + path for path in self.paths)
+        return replace(self, path_heap=np.frombuffer(paths.encode("utf-8", "surrogatepass"), np.uint8))
 
     def __hash__(self) -> int:
         return id(self)

@@ -40,6 +40,7 @@ class Explanation:
 def explain(place: Place, *, budget: Budget, sources: Sources) -> Explanation:
     """What `gather` packs for `place`, and why."""
     context = gather(place, budget=budget, sources=sources)
+    place = sources.workspace.roots.named_place(place)
     counts = sources.workspace.counts
     layout = sources.workspace.layouts.get(place.document.path, Layout())
     shown = {each.key for each in layout.chosen}

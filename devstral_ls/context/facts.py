@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from devstral_ls.context.roots import Root, Roots
 from devstral_ls.context.subjects import Subject, places_around, receiver_end, subject_at, subject_of, usages
 from devstral_ls.text import Place
 
@@ -49,9 +50,8 @@ class Semantics:
     `learn` blocks up to its deadline; `wonder` has a thread learn what is near a place; the rest only looks.
     """
 
-    def __init__(self, roots: Sequence[Path], libraries: Sequence[Path]) -> None:
-        self._roots = [str(root) for root in roots]
-        self._libraries = [str(library) for library in libraries]
+    def __init__(self, roots: Roots, libraries: Sequence[Root]) -> None:
+        self._roots, self._libraries = roots, libraries
         self._known: OrderedDict[Subject, Knowledge] = OrderedDict()
         self._wondered: Place | None = None
         self._wonders = threading.Condition()
@@ -64,20 +64,21 @@ class Semantics:
 
     def known(self, place: Place) -> tuple[Fact, ...]:
         """The types of what stands before the dot at `place`, if they were learned before."""
-        subject = subject_at(place)
+        subject = subject_at(self._roots.named_place(place))
         return self._known.get(subject, NOTHING).facts if subject else ()
 
     def members(self, place: Place, expression: str) -> frozenset[str] | None:
         """All names that may follow `expression` and a dot at `place`, or None where that is not known."""
-        return self._known.get(subject_of(place, expression), NOTHING).members
+        return self._known.get(subject_of(self._roots.named_place(place), expression), NOTHING).members
 
     def learn(self, place: Place, *, deadline_ms: int = DEADLINE_MS) -> tuple[Fact, ...]:
         """Find out and remember the types of what stands before the dot at `place`."""
+        place = self._roots.named_place(place)
         subject = subject_at(place)
         if subject is None or MAX_TEXT_CHARACTERS < len(place.document.text):
             return ()
         with self._one_at_a_time:
-            answer = self._ask(_as_json(place, self._roots, self._libraries), deadline_ms)
+            answer = self._ask(self._question(place), deadline_ms)
             if answer is None:
                 return self._known.get(subject, NOTHING).facts
             known = self._known[subject] = self._knowledge(json.loads(answer), place, subject.expression)
@@ -89,7 +90,7 @@ class Semantics:
     def wonder(self, place: Place) -> None:
         """Learn in the background what stands before the dots at and above `place`; a newer place comes first."""
         with self._wonders:
-            self._wondered = place
+            self._wondered = self._roots.named_place(place)
             if self._wonderer is None:
                 self._wonderer = threading.Thread(target=self._learn_around, name="devstral-semantics", daemon=True)
                 self._wonderer.start()
@@ -172,10 +173,23 @@ class Semantics:
         return process
 
     def _fact(self, path: str, name: str) -> Fact | None:
-        for folder in (*self._roots, *self._libraries):
-            if Path(path).is_relative_to(folder):
-                return Fact(Path(path).relative_to(folder).as_posix(), name)
-        return None
+        names = (root.name_of(Path(path)) for root in (*self._roots.each, *self._libraries))
+        found = next((each for each in names if each is not None), None)
+        return None if found is None else Fact(found, name)
+
+    def _question(self, place: Place) -> str:
+        path = place.document.path
+        inside = ((root, root.path_in(path)) for root in self._roots.each)
+        own = next((root.folder / found for root, found in inside if found is not None), path)
+        question = {
+            "text": place.document.text,
+            "path": str(own),
+            "line": place.line + 1,
+            "column": receiver_end(place),
+            "roots": [str(root.folder) for root in self._roots.each],
+            "libraries": [str(library.folder) for library in self._libraries],
+        }
+        return json.dumps(question)
 
 
 def _forward(process: subprocess.Popen[str], answers: queue.SimpleQueue[str]) -> None:
@@ -184,17 +198,3 @@ def _forward(process: subprocess.Popen[str], answers: queue.SimpleQueue[str]) ->
     for line in process.stdout:
         answers.put(line)
     answers.put("")
-
-
-def _as_json(place: Place, roots: Sequence[str], libraries: Sequence[str]) -> str:
-    column = receiver_end(place)
-    path = str(Path(roots[0]) / place.document.path) if roots else place.document.path
-    question = {
-        "text": place.document.text,
-        "path": path,
-        "line": place.line + 1,
-        "column": column,
-        "roots": roots,
-        "libraries": libraries,
-    }
-    return json.dumps(question)

@@ -37,6 +37,7 @@ def gather(place: Place, *, budget: Budget, sources: Sources) -> Context:
     """The context of `place`, each part within its budget; nothing at all for a file that may hold secrets."""
     if is_secret_path(place.document.path):
         return Context(stable=(), suffix="", volatile="", prefix="")
+    place = sources.workspace.roots.named_place(place)
     counts = sources.workspace.counts.use(budget.count_tokens)
     with span("context.gather"):
         return Context(
@@ -54,7 +55,7 @@ def wanted_at(place: Place, sources: Sources, budget_tokens: int) -> list[Candid
     """
     n_wanted = min(MAX_WANTED, max(MIN_WANTED, budget_tokens // TOKENS_A_SYMBOL))
     source = read_document(place.document)
-    targets = [*resolve_imports(source, sources.source), *_receivers(place, sources)]
+    targets = [*resolve_imports(source, sources.finder(source.path)), *_receivers(place, sources)]
     elsewhere = [target for target in targets if target.source.path != source.path]
     query = query_at(place, source.outline, source.record.names, elsewhere)
     indexes = sources.workspace.columns
@@ -105,7 +106,8 @@ def _is_outdated(candidate: Candidate, now: SourceText | None) -> bool:
 
 def _overlay(query: Query, sources: Sources, indexes: tuple[Columns, ...]) -> dict[str, Record]:
     """What the indexes do not know, or know in an older form: open documents and imports that lead elsewhere."""
-    overlay = {document.path: read_document(document).record for document in sources.documents}
+    opened = map(sources.workspace.roots.named, sources.documents)
+    overlay = {document.path: read_document(document).record for document in opened}
     for target in query.targets:
         path = target.source.path
         if path not in overlay and not _is_current(path, sources, indexes):

@@ -1,22 +1,30 @@
 """The index of one root as the server sees it: arrays that another process keeps up to date."""
 
 import json
-import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Protocol
 
 from devstral_ls.context.columns import Columns, open_published
 from devstral_ls.context.housekeeping import cache_folder
-from devstral_ls.context.walk import is_too_wide
 
 N_KEPT_GENERATIONS = 2
-_LOGGER = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
+
+class Watcher(Protocol):
+    """Who is told how far the reading of a root is, from a thread of the index."""
+
+    def read(self, n_read: int, n_files: int) -> None:
+        """So many of the files that changed are read; never called where none did."""
+        ...
+
+    def ended(self) -> None:
+        """The index process has ended."""
+        ...
 
 
 class Index:
@@ -25,26 +33,25 @@ class Index:
     The last session's arrays are there at once; `refresh` brings them up to date in the background.
     """
 
-    def __init__(self, root: Path, folder: Path | None = None) -> None:
+    def __init__(self, root: Path, folder: Path | None = None, prefix: str = "") -> None:
         self._root = root.resolve()
         self._folder = folder or folder_of(self._root)
+        self._prefix = prefix  # of what its files are called here
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
-        self.columns: Columns | None = open_published(self._folder)
+        self.columns: Columns | None = None
+        self._open()
 
-    def refresh(self, near: Sequence[str] = (), progress: Progress | None = None) -> None:
-        """Start to bring the index up to date, unless that is under way; `progress` is called from a thread."""
+    def refresh(self, near: Sequence[str] = (), watcher: Watcher | None = None) -> None:
+        """Start to bring the index up to date, unless that is under way."""
         if self._process is not None and self._process.poll() is None:
-            return
-        if is_too_wide(self._root):
-            _LOGGER.warning("%s is not indexed, open a project folder inside it", self._root)
             return
         command = [sys.executable, "-P", "-m", "devstral_ls.context.indexer", str(self._root), str(self._folder), *near]
         # Spawned with its own pipes: the server's stdin and stdout belong to the protocol.
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8"
         )
-        self._reader = threading.Thread(target=self._listen, args=(self._process, progress), daemon=True)
+        self._reader = threading.Thread(target=self._listen, args=(self._process, watcher), daemon=True)
         self._reader.start()
 
     def wait(self, timeout_s: float) -> bool:
@@ -60,15 +67,21 @@ class Index:
             self._process.kill()
             self._process.wait()
 
-    def _listen(self, process: subprocess.Popen[str], progress: Progress | None) -> None:
+    def _open(self) -> None:
+        columns = open_published(self._folder)
+        self.columns = columns.under(self._prefix) if columns is not None and self._prefix else columns
+
+    def _listen(self, process: subprocess.Popen[str], watcher: Watcher | None) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             message = json.loads(line)
             if "published" in message:
-                self.columns = open_published(self._folder)
+                self._open()
                 self._forget_old(message["published"])
-            elif progress is not None:
-                progress(message["done"], message["total"])
+            elif watcher is not None:
+                watcher.read(message["done"], message["total"])
+        if watcher is not None:
+            watcher.ended()
 
     def _forget_old(self, current: str) -> None:
         """Remove the arrays of earlier generations; files that are still mapped stay alive until they are let go."""

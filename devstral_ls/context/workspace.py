@@ -1,9 +1,10 @@
 """The texts of a workspace that may be shown to the model; the session owns one of these."""
 
+import logging
 import sys
 import sysconfig
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,11 +13,13 @@ from typing import Self
 from devstral_ls.context.columns import Columns, build_columns
 from devstral_ls.context.facts import Semantics
 from devstral_ls.context.files import language_of, read_text
-from devstral_ls.context.index import Index, Progress
+from devstral_ls.context.imports import FindSource
+from devstral_ls.context.index import Index, Watcher
 from devstral_ls.context.layout import Layout
 from devstral_ls.context.neighbours import Neighbourhood
 from devstral_ls.context.open_texts import read_document
 from devstral_ls.context.records import Record, SourceText, read_record
+from devstral_ls.context.roots import Root, Roots, located
 from devstral_ls.context.tokens import TokenCounts
 from devstral_ls.context.walk import is_too_wide, walk
 from devstral_ls.text import Document
@@ -25,7 +28,7 @@ MAX_REMEMBERED_FILES = 4_096
 MAX_LAYOUTS = 64
 MAX_LISTED_FILES = 5_000  # of a root without an index
 
-
+_LOGGER = logging.getLogger(__name__)
 _Stamp = tuple[int, int]  # modified_ns and n_bytes: an equal stamp means an equal text
 
 
@@ -38,13 +41,14 @@ class Workspace:
 
     def __init__(self, roots: Sequence[Path] = (), libraries: Sequence[Path] | None = None) -> None:
         self.counts = TokenCounts()
-        self._roots = tuple(root.resolve() for root in roots)
-        found = _standard_library() + _environments(self._roots) if libraries is None else tuple(libraries)
-        self._libraries = tuple(library.resolve() for library in found)
+        self.roots = Roots.of(roots)
+        found = _standard_library() + _environments(self.roots) if libraries is None else tuple(libraries)
+        self._libraries = tuple(Root(library.resolve()) for library in found)
         self._known: dict[Path, tuple[_Stamp, SourceText | None]] = {}
-        self.semantics = Semantics(self._roots, self._libraries)
+        self.semantics = Semantics(self.roots, self._libraries)
+        self._indexes: dict[Root, Index] = {}
+        self._wide_ones: set[Path] = set()  # too wide by our rule, but wanted
         self.neighbourhood = Neighbourhood(self._listing)
-        self._indexes: tuple[Index, ...] = ()
         self.layouts: OrderedDict[str, Layout] = OrderedDict()
         self._overlay_paths: list[str] = []
         self._overlay_records: list[Record] = []
@@ -59,33 +63,50 @@ class Workspace:
     def close(self) -> None:
         """End the processes that work for this workspace."""
         self.semantics.close()
-        for index in self._indexes:
+        for index in self._indexes.values():
             index.close()
 
-    def open_index(self, near: Sequence[str] = (), progress: Progress | None = None) -> None:
+    def open_index(self, near: Sequence[str] = (), watch: "Callable[[Path], Watcher] | None" = None) -> None:
         """Bring the index of every root up to date in the background; call it again when many files changed.
 
-        The files around the `near` paths come first. Only a trusted workspace should be walked.
+        The files around the `near` paths come first. A root that is too wide is left alone.
         """
-        if not self._indexes:
-            self._indexes = tuple(Index(root) for root in self._roots)
-        for index in self._indexes:
-            index.refresh(near, progress)
+        for root in self.roots.each:
+            if root.folder in self.too_wide:
+                _LOGGER.warning("%s is not indexed, open a project folder inside it", root.folder)
+                continue
+            index = self._indexes.setdefault(root, Index(root.folder, prefix=root.prefix))
+            paths = [path for each in near if (path := root.path_in(each)) is not None]
+            index.refresh(paths, watch(root.folder) if watch else None)
+
+    @property
+    def too_wide(self) -> tuple[Path, ...]:
+        """The roots that are a whole disk or home folder, and are not walked until that is allowed."""
+        return tuple(
+            root.folder for root in self.roots.each if is_too_wide(root.folder) and root.folder not in self._wide_ones
+        )
+
+    def allow(self, folder: Path) -> None:
+        """Walk a root although it is so wide, from the next `open_index` on."""
+        self._wide_ones.add(folder)
 
     def wait_for_index(self, timeout_s: float) -> bool:
         """Wait until the index is up to date; whether it is."""
-        return all(index.wait(timeout_s) for index in self._indexes)
+        return all(index.wait(timeout_s) for index in self._indexes.values())
 
     @property
     def columns(self) -> tuple[Columns, ...]:
         """What the indexes know now."""
-        return tuple(index.columns for index in self._indexes if index.columns is not None)
+        return tuple(index.columns for index in self._indexes.values() if index.columns is not None)
 
     def is_as_indexed(self, path: str, columns: Columns) -> bool:
         """Whether the file on disk is still the one that the index knows."""
         row = columns.file_rows.get(path)
-        stamp = self._stamp(path)
-        return row is not None and stamp is not None and columns.file_stamp[row].tolist() == [*stamp]
+        if row is None:
+            return False
+        stamps = (_stamp_of(folder / inside) for folder, inside in located(path, self.roots.each))
+        stamp = next((stamp for stamp in stamps if stamp is not None), None)
+        return stamp is not None and columns.file_stamp[row].tolist() == [*stamp]
 
     def columns_of(self, records: Mapping[str, Record]) -> Columns:
         """The arrays of a few files, kept for as long as the files stay the same."""
@@ -105,23 +126,23 @@ class Workspace:
 
     def source(self, path: str) -> SourceText | None:
         """The file of the workspace or of a library at `path`, or None where there is none to show."""
-        for folder in (*self._roots, *self._libraries):
-            found = self._source_in(folder, path)
+        for folder, inside in located(path, (*self.roots.each, *self._libraries)):
+            found = self._source_in(folder, inside, path)
             if found is not None:
                 return found
         return None
 
     def _listing(self) -> Iterator[tuple[Path, Iterable[str]]]:
         """The roots, each with the files below it: those that its index knows, or else those that are found."""
-        indexes = self._indexes or (None,) * len(self._roots)
-        for root, index in zip(self._roots, indexes, strict=True):
+        for root in self.roots.each:
+            index = self._indexes.get(root)
             if index is not None and index.columns is not None:
-                yield root, index.columns.file_rows
-            elif not is_too_wide(root):
-                yield root, (found.path for found in islice(walk(root), MAX_LISTED_FILES))
+                yield root.folder, [path for name in index.columns.paths if (path := root.path_in(name)) is not None]
+            elif root.folder not in self.too_wide:
+                yield root.folder, (found.path for found in islice(walk(root.folder), MAX_LISTED_FILES))
 
-    def _source_in(self, folder: Path, path: str) -> SourceText | None:
-        file = folder / path
+    def _source_in(self, folder: Path, inside: str, path: str) -> SourceText | None:
+        file = folder / inside
         stamp = _stamp_of(file)
         if stamp is None:
             return None
@@ -129,21 +150,17 @@ class Workspace:
         if known is None or known[0] != stamp:
             if MAX_REMEMBERED_FILES <= len(self._known):
                 self._known.clear()
-            known = self._known[file] = (stamp, self._read(folder, path, stamp))
+            known = self._known[file] = (stamp, self._read(folder, inside, path, stamp))
         return known[1]
 
-    def _read(self, folder: Path, path: str, stamp: _Stamp) -> SourceText | None:
+    def _read(self, folder: Path, inside: str, path: str, stamp: _Stamp) -> SourceText | None:
         """What a file defines, from the index where that knows this very text."""
         for columns in self.columns:
             row = columns.file_rows.get(path)
             if row is not None and tuple(columns.file_stamp[row].tolist()) == stamp:
                 return SourceText(path, Record(columns.outline(row), {}))
-        text = read_text(folder, path)
+        text = read_text(folder, inside)
         return None if text is None else SourceText(path, read_record(text, language_of(path)))
-
-    def _stamp(self, path: str) -> _Stamp | None:
-        stamps = (_stamp_of(root / path) for root in self._roots)
-        return next((stamp for stamp in stamps if stamp is not None), None)
 
 
 def _stamp_of(file: Path) -> _Stamp | None:
@@ -164,9 +181,20 @@ class Sources:
     def source(self, path: str) -> SourceText | None:
         """The text at `path`: an open document shadows the file on disk."""
         for document in self.documents:
-            if document.path == path:
-                return read_document(document)
+            named = self.workspace.roots.named(document)
+            if named.path == path:
+                return read_document(named)
         return self.workspace.source(path)
+
+    def finder(self, path: str) -> FindSource:
+        """How an import in the file at `path` finds others: in its own root first, where there are several."""
+        home = self.workspace.roots.home_of(path)
+
+        def find(other: str) -> SourceText | None:
+            at_home = other if other.startswith(home) else home + other
+            return self.source(at_home) or (self.source(other) if at_home != other else None)
+
+        return find
 
 
 def _standard_library() -> tuple[Path, ...]:
@@ -174,7 +202,9 @@ def _standard_library() -> tuple[Path, ...]:
     return (Path(sysconfig.get_path("stdlib")),)
 
 
-def _environments(roots: Sequence[Path]) -> tuple[Path, ...]:
+def _environments(roots: Roots) -> tuple[Path, ...]:
     """The installed packages of virtual environments inside the roots, found by their usual names."""
     pattern = "Lib/site-packages" if sys.platform == "win32" else "lib/python3*/site-packages"
-    return tuple(found for root in roots for name in (".venv", "venv") for found in (root / name).glob(pattern))
+    return tuple(
+        found for root in roots.each for name in (".venv", "venv") for found in (root.folder / name).glob(pattern)
+    )

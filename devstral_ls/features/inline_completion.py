@@ -113,7 +113,7 @@ def plan(
     if reason is not None:
         return reason
     shape = shape_at(place, settings.max_lines)
-    context = gather(place, budget=_budget(engine, settings, shape), sources=sources)
+    context = gather(place, budget=budget_for(engine, settings, shape), sources=sources)
     if not context.prefix and place.before:
         return Silence.SECRETS
     names = name_costs(place, sources) if settings.known_names_only and not shape.nesting.quote else None
@@ -205,7 +205,7 @@ def _learned(place: Place, engine: "Engine", sources: Sources) -> str:
     return neighbours.key
 
 
-def _budget(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
+def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
     """How the model's window is shared; what is nearest to the cursor is served first."""
     left = _window_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
     prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)

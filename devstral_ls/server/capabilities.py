@@ -24,6 +24,7 @@ CODE_ACTION_KINDS = (
     *(f"refactor.rewrite.{each}" for each in ("docstring", "body", "hints", "cases", "simplify")),
 )
 _INCREMENTAL = 2  # TextDocumentSyncKind
+CONTEXT_SCHEME = "devstral-context"  # of the read-only documents that we can write
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,10 @@ def advertised(client: Client, settings: Settings) -> dict[str, Any]:
         "hoverProvider": True,
         "codeActionProvider": {"codeActionKinds": list(CODE_ACTION_KINDS), "resolveProvider": True},
         "executeCommandProvider": {"commands": [ACCEPT, EXPLAIN]},
-        "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
+        "workspace": {
+            "workspaceFolders": {"supported": True, "changeNotifications": True},
+            "textDocumentContent": {"schemes": [CONTEXT_SCHEME]},
+        },
     }
     if client.has_notebooks:
         ours["notebookDocumentSync"] = {"notebookSelector": [{"cells": [{"language": "python"}]}]}

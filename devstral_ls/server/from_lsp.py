@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.protocol import default_converter
 
+from devstral_ls.server.capabilities import CONTEXT_SCHEME
 from devstral_ls.text import Buffer, Document, Edit, Encoding, Span, n_characters
 
 if TYPE_CHECKING:  # imported when somebody first asks for a fix
@@ -79,6 +81,25 @@ def chosen(data: Any) -> Chosen:
         return Chosen(str(data["uri"]), int(data["version"]), _offer(data))
     except (KeyError, TypeError, ValueError, AssertionError):
         raise JsonRpcInvalidParams("the data of this code action is not ours") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place that a read-only document is about."""
+
+    uri: str
+    position: types.Position
+
+
+def cursor(uri: str) -> Cursor:
+    """The place in `devstral-context:/name?document=URI&line=L&character=C`, counted as in any position."""
+    scheme, _, rest = uri.partition(":")
+    told = dict(parse_qsl(rest.partition("?")[2])) if scheme == CONTEXT_SCHEME else {}
+    try:
+        return Cursor(told["document"], types.Position(int(told["line"]), int(told["character"])))
+    except (KeyError, ValueError):
+        form = f"{CONTEXT_SCHEME}:/NAME?document=URI&line=NUMBER&character=NUMBER"
+        raise JsonRpcInvalidParams(f"the URI of a context must have the form {form}") from None
 
 
 def _offer(data: Mapping[str, Any]) -> "Offer":

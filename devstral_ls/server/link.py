@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+from devstral_ls.server.progress import IndexProgress, Progress
 from devstral_ls.server.status import Status
 
 _LOGGER = logging.getLogger(__name__)
@@ -29,6 +31,18 @@ class Link:
 
     def publish(self, found: types.PublishDiagnosticsParams) -> None:
         self._server.text_document_publish_diagnostics(found)
+
+    def ask(self, question: str, choice: str, chosen: Callable[[], None]) -> None:
+        def take(answer: "Future[types.MessageActionItem | None]") -> None:
+            if not answer.cancelled() and answer.exception() is None and answer.result() is not None:
+                chosen()
+
+        actions = [types.MessageActionItem(choice)]
+        params = types.ShowMessageRequestParams(types.MessageType.Info, question, actions)
+        self._server.window_show_message_request(params).add_done_callback(take)
+
+    def watch_index(self, folder: Path, *, is_shown: bool) -> IndexProgress:
+        return IndexProgress(lambda: Progress(self._server, f"Indexing {folder.name}", is_shown=is_shown))
 
     def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
         def take(answer: "Future[Sequence[Any]]") -> None:

@@ -6,13 +6,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import RemoteError
 from devstral_ls.server import actions, from_lsp, to_lsp
 from devstral_ls.server.capabilities import ACCEPT, EXPLAIN
+from devstral_ls.server.contents import context_page
 from devstral_ls.server.dispatch import Notifications, Request, Requests
+from devstral_ls.server.failures import JsonRpcRequestFailed
 from devstral_ls.server.feedback import Fate
 from devstral_ls.server.session import Session, Snapshot
 from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
@@ -20,13 +22,6 @@ from devstral_ls.text import Document, Place
 
 _Result = TypeVar("_Result")
 COMPLETION_MS = 200  # Helix shows a menu only when all servers have answered, or after 250 ms
-
-
-class JsonRpcRequestFailed(JsonRpcException):
-    """LSP's RequestFailed, which pygls 2.1.1 does not know."""
-
-    CODE = types.LSPErrorCodes.RequestFailed
-    MESSAGE = "Request Failed"
 
 
 async def inline_completion(
@@ -100,6 +95,13 @@ async def diagnostic(
     return (
         to_lsp.diagnostics(checked.document, checked.mistakes, snapshot.client) if checked else to_lsp.no_diagnostics()
     )
+
+
+async def document_content(
+    snapshot: Snapshot, params: types.TextDocumentContentParams, _cancel: CancelToken
+) -> types.TextDocumentContentResult:
+    """The context of a place as a read-only document."""
+    return types.TextDocumentContentResult(await context_page(snapshot, from_lsp.cursor(params.uri)))
 
 
 async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams, cancel: CancelToken) -> str | None:
@@ -195,6 +197,7 @@ REQUESTS: Requests = {
     types.TEXT_DOCUMENT_HOVER: Request(hover, empty=lambda: None),
     types.TEXT_DOCUMENT_DIAGNOSTIC: Request(diagnostic, empty=to_lsp.no_diagnostics, supersedes=True),
     types.WORKSPACE_EXECUTE_COMMAND: Request(execute_command),
+    types.WORKSPACE_TEXT_DOCUMENT_CONTENT: Request(document_content),
     "devstral/metrics": Request(metrics),
 }
 

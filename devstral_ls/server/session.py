@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +28,7 @@ from devstral_ls.text import Document, Place
 
 if TYPE_CHECKING:  # heavy rooms are imported when the first request or the loading thread needs them
     from devstral_ls.context import Sources, Workspace
+    from devstral_ls.context.index import Watcher
     from devstral_ls.engine.face import Engine
 
 _LOGGER = logging.getLogger(__name__)
@@ -134,6 +136,14 @@ class Editor(Protocol):
         ...
 
     def publish(self, found: types.PublishDiagnosticsParams) -> None: ...
+
+    def ask(self, question: str, choice: str, chosen: Callable[[], None]) -> None:
+        """Ask the user a question with one other answer than no; `chosen` is called when it is given."""
+        ...
+
+    def watch_index(self, folder: Path, *, is_shown: bool) -> "Watcher":
+        """Somebody who is told how far the index of a root is, and shows it where the editor can."""
+        ...
 
     def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
         """Ask for the user's settings; an editor that fails to say leaves them as they are."""
@@ -325,6 +335,25 @@ class Session:
 
         if self._workspace is None:
             self._workspace = Workspace(self._roots)
-            # In a process of its own, and only reading: what it finds is there when it is there.
-            self._workspace.open_index()
+            self._open_index(self._workspace)
+            for folder in self._workspace.too_wide:
+                self._ask_whether_to_index(folder, self._workspace)
         return self._workspace
+
+    def _open_index(self, opened: "Workspace") -> None:
+        """In a process of its own, and only reading: what it finds is there when it is there."""
+        near = [
+            opened.roots.named(self._texts[uri].document(workspace.document_path(uri, self._roots))).path
+            for uri in self._texts
+        ]
+        watch = partial(self._editor.watch_index, is_shown=self.client.has_work_done_progress)
+        opened.open_index(near, watch)
+
+    def _ask_whether_to_index(self, folder: Path, opened: "Workspace") -> None:
+        def index() -> None:
+            if opened is self._workspace:
+                opened.allow(folder)
+                self._open_index(opened)
+
+        question = f"{folder} is not indexed for suggestions, because it is a whole disk or home folder"
+        self._editor.ask(question, "Index it all the same", index)
