@@ -172,7 +172,7 @@ def _is_over(context: Context) -> bool:
 
 
 def _bytes_of(columns: Columns) -> list[bytes]:
-    values = (getattr(columns, each.name) for each in fields(Columns))
+    values = (getattr(columns, each.name) for each in fields(Columns) if each.name != "file_stamp")
     return [
         value.bounds.tobytes() + value.values.tobytes() if isinstance(value, Postings) else value.tobytes()
         for value in values

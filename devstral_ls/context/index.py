@@ -1,6 +1,8 @@
 """The index of one root as the server sees it: arrays that another process keeps up to date."""
 
 import json
+import logging
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +15,7 @@ from devstral_ls.context.columns import Columns, open_published
 from devstral_ls.context.housekeeping import cache_folder
 
 N_KEPT_GENERATIONS = 2
+_LOGGER = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -40,7 +43,7 @@ class Index:
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self.columns: Columns | None = None
-        self._open()
+        self._open(self._folder)
 
     def refresh(self, near: Sequence[str] = (), watcher: Watcher | None = None) -> None:
         """Start to bring the index up to date, unless that is under way."""
@@ -67,19 +70,31 @@ class Index:
             self._process.kill()
             self._process.wait()
 
-    def _open(self) -> None:
-        columns = open_published(self._folder)
+    def _take(self, name: str, folder: Path) -> None:
+        """Map what was published; what could not be kept on the disk is in memory alone from here on."""
+        self._open(folder)
+        if folder == self._folder:
+            self._forget_old(name)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _open(self, folder: Path) -> None:
+        columns = open_published(folder)
         self.columns = columns.under(self._prefix) if columns is not None and self._prefix else columns
 
     def _listen(self, process: subprocess.Popen[str], watcher: Watcher | None) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             message = json.loads(line)
-            if "published" in message:
-                self._open()
-                self._forget_old(message["published"])
+            if "problem" in message:
+                _LOGGER.warning("%s", message["problem"])
+            elif "published" in message:
+                self._take(message["published"], Path(message["folder"]))
             elif watcher is not None:
                 watcher.read(message["done"], message["total"])
+        code = process.wait()
+        if 0 < code:
+            _LOGGER.warning("the index of %s was not finished, its process ended with code %d", self._root, code)
         if watcher is not None:
             watcher.ended()
 

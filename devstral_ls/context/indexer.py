@@ -7,8 +7,12 @@ Bulk parsing needs processes because py-tree-sitter holds the interpreter's lock
 """
 
 import json
+import logging
 import os
+import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -21,13 +25,18 @@ from devstral_ls.context.files import language_of, read_text
 from devstral_ls.context.housekeeping import remove_forgotten, sign
 from devstral_ls.context.records import read_record
 from devstral_ls.context.store import Seen, Store
-from devstral_ls.context.walk import Found, walk
+from devstral_ls.context.walk import MAX_FILES, Found, walk
 
 MIN_FILES_FOR_PROCESSES = 200
 FILES_A_BATCH = 64
 # The first files make an index of their own, so that the first good context need not wait for all.
 N_FIRST_FILES = 400
 _LOW_PRIORITY = 10
+# A file that is younger than a tick of its disk's clock may change again under the same time: it is read anew next time.
+TICK_NS = 50_000_000
+NOT_SETTLED_NS = -1
+MEMORY = "/dev/shm"  # noqa: S108  a folder in memory, where Linux has one; the name made in it is random
+_LOGGER = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 Publish = Callable[[Columns], None]
@@ -36,6 +45,7 @@ Publish = Callable[[Columns], None]
 def main() -> None:
     """Index the root given on the command line."""
     root, folder, *near = sys.argv[1:]
+    logging.basicConfig(handlers=[_Telling()], level=logging.WARNING)
     if hasattr(os, "nice"):
         os.nice(_LOW_PRIORITY)
     _keep_house(Path(root), Path(folder))
@@ -71,7 +81,10 @@ def update_index(
     """
     store = Store(folder / "store.sqlite" if folder else None)
     try:
-        update = _Update(root.resolve(), store, list(walk(root, near)), progress)
+        files = list(walk(root, near))
+        if MAX_FILES <= len(files):
+            _LOGGER.warning("%s has more files than the %d that are indexed", root, MAX_FILES)
+        update = _Update(root.resolve(), store, files, progress)
         changed = update.changed
         published = open_published(folder) if folder is not None and update.is_as_before else None
         if published is not None:
@@ -96,6 +109,7 @@ class _Update:
     def __init__(self, root: Path, store: Store, files: Sequence[Found], progress: Progress | None) -> None:
         self._root, self._store, self._progress = root, store, progress
         self._before = store.seen()
+        self._settled_ns = time.time_ns() - TICK_NS
         self._stamps = {found.path: found for found in files}
         self._now = {found.path: _as_before(found, self._before) for found in files}
 
@@ -115,7 +129,9 @@ class _Update:
         for batch in _batches_read(self._root, paths, self._store.all_hashes(), n_processes):
             self._store.add((digest, record) for _, digest, record in batch if record)
             for path, digest, _ in batch:
-                self._now[path] = Seen(self._stamps[path].modified_ns, self._stamps[path].n_bytes, digest)
+                found = self._stamps[path]
+                modified_ns = found.modified_ns if found.modified_ns < self._settled_ns else NOT_SETTLED_NS
+                self._now[path] = Seen(modified_ns, found.n_bytes, digest)
             n_done += len(batch)
             if self._progress is not None:
                 self._progress(n_done, len(paths))
@@ -187,10 +203,27 @@ def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
 def _publish(columns: Columns, folder: Path) -> None:
     """Save the arrays under a name of their own: older ones may be mapped by a server that is running."""
     name = f"columns-{os.getpid()}-{columns.n_files}"
+    try:
+        _save(columns, folder, name)
+    except OSError as error:
+        _LOGGER.warning("the index cannot be kept in %s, it lives in memory: %s", folder, error.strerror)
+        shutil.rmtree(folder / name, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix="devstral-ls-", dir=MEMORY if Path(MEMORY).is_dir() else None))
+        _save(columns, folder, name)
+    _say({"published": name, "folder": str(folder)})
+
+
+def _save(columns: Columns, folder: Path, name: str) -> None:
     save_columns(columns, folder / name)
     (folder / f"{CURRENT}.new").write_text(name)
     (folder / f"{CURRENT}.new").replace(folder / CURRENT)
-    _say({"published": name})
+
+
+class _Telling(logging.Handler):
+    """Sends what is logged to the server: this process has no log of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say({"problem": record.getMessage()})
 
 
 def _say(message: dict[str, object]) -> None:

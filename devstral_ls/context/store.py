@@ -7,14 +7,14 @@ anew once, and if that fails too the index lives in memory.
 import logging
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from devstral_ls.context.records import FORMAT_VERSION, Record
 from devstral_ls.context.syntax import fingerprint
 
-LOCK_TIMEOUT_S = 5.0
+LOCK_TIMEOUT_S = 2.0
 _COMPRESSION_LEVEL = 1
 _LOGGER = logging.getLogger(__name__)
 _SCHEMA = """
@@ -62,16 +62,35 @@ class Store:
 
     def add(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Keep what was read of some contents."""
-        packed = ((digest, zlib.compress(record, _COMPRESSION_LEVEL)) for digest, record in rows)
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO blob VALUES (?, ?)", packed)
+        packed = [(digest, zlib.compress(record, _COMPRESSION_LEVEL)) for digest, record in rows]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR REPLACE INTO blob VALUES (?, ?)", packed)
+
+        self._write(write)
 
     def remember(self, files: Mapping[str, Seen]) -> None:
         """These are the files now; contents stay, for the next branch that has them again."""
         rows = [(path, seen.modified_ns, seen.n_bytes, seen.hash) for path, seen in files.items()]
-        with self._connection:
-            self._connection.execute("DELETE FROM file")
-            self._connection.executemany("INSERT INTO file VALUES (?, ?, ?, ?)", rows)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM file")
+            connection.executemany("INSERT INTO file VALUES (?, ?, ?, ?)", rows)
+
+        self._write(write)
+
+    def _write(self, write: Callable[[sqlite3.Connection], None]) -> None:
+        """Write all or nothing; where the disk is full or another process writes for long, go on in memory."""
+        try:
+            with self._connection:
+                write(self._connection)
+        except sqlite3.OperationalError as error:
+            _LOGGER.warning("the index store cannot be written, the index lives in memory: %s", error)
+            kept, self._connection = self._connection, _connect(None)
+            kept.backup(self._connection)
+            kept.close()
+            with self._connection:
+                write(self._connection)
 
 
 def _open(file: Path | None) -> sqlite3.Connection:
