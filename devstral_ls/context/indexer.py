@@ -32,7 +32,7 @@ FILES_A_BATCH = 64
 # The first files make an index of their own, so that the first good context need not wait for all.
 N_FIRST_FILES = 400
 _LOW_PRIORITY = 10
-# A file that is younger than a tick of its disk's clock may change again under the same time: it is read anew next time.
+# Younger than a tick of its disk clock, a file may change again under the same time: it is read anew next time.
 TICK_NS = 50_000_000
 NOT_SETTLED_NS = -1
 MEMORY = "/dev/shm"  # noqa: S108  a folder in memory, where Linux has one; the name made in it is random
