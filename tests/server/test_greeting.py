@@ -11,7 +11,7 @@ from pygls.protocol import default_converter
 from server_fixtures import Connect
 
 from devstral_ls.config import Settings
-from devstral_ls.server.capabilities import Client, advertised
+from devstral_ls.server.capabilities import CONTEXT_SCHEME, Client, advertised
 from devstral_ls.server.requests import REQUESTS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -61,8 +61,9 @@ def test_what_is_advertised_is_of_lsp() -> None:
 def test_what_is_answered_is_advertised() -> None:
     """And the other way round."""
     assert set(PROVIDERS.values()) == {name for name in EVERYTHING if name.endswith("Provider")}
-    hidden = {"codeAction/resolve", "devstral/metrics"}
-    assert set(PROVIDERS) | hidden == set(REQUESTS)
+    assert [CONTEXT_SCHEME] == EVERYTHING["workspace"]["textDocumentContent"]["schemes"]
+    elsewhere = {"codeAction/resolve", "devstral/metrics", "workspace/textDocumentContent"}
+    assert set(PROVIDERS) | elsewhere == set(REQUESTS)
 
 
 @pytest.mark.parametrize(
