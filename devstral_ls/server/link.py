@@ -32,15 +32,6 @@ class Link:
     def publish(self, found: types.PublishDiagnosticsParams) -> None:
         self._server.text_document_publish_diagnostics(found)
 
-    def ask(self, question: str, choice: str, chosen: Callable[[], None]) -> None:
-        def take(answer: "Future[types.MessageActionItem | None]") -> None:
-            if not answer.cancelled() and answer.exception() is None and answer.result() is not None:
-                chosen()
-
-        actions = [types.MessageActionItem(choice)]
-        params = types.ShowMessageRequestParams(types.MessageType.Info, question, actions)
-        self._server.window_show_message_request(params).add_done_callback(take)
-
     def watch_index(self, folder: Path, *, is_shown: bool) -> IndexProgress:
         return IndexProgress(lambda: Progress(self._server, f"Indexing {folder.name}", is_shown=is_shown))
 

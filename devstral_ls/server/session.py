@@ -137,10 +137,6 @@ class Editor(Protocol):
 
     def publish(self, found: types.PublishDiagnosticsParams) -> None: ...
 
-    def ask(self, question: str, choice: str, chosen: Callable[[], None]) -> None:
-        """Ask the user a question with one other answer than no; `chosen` is called when it is given."""
-        ...
-
     def watch_index(self, folder: Path, *, is_shown: bool) -> "Watcher":
         """Somebody who is told how far the index of a root is, and shows it where the editor can."""
         ...
@@ -350,10 +346,10 @@ class Session:
         opened.open_index(near, watch)
 
     def _ask_whether_to_index(self, folder: Path, opened: "Workspace") -> None:
-        def index() -> None:
-            if opened is self._workspace:
+        def answered(answer: str | None) -> None:
+            if answer is not None and opened is self._workspace:
                 opened.allow(folder)
                 self._open_index(opened)
 
         question = f"{folder} is not indexed for suggestions, because it is a whole disk or home folder"
-        self._editor.ask(question, "Index it all the same", index)
+        self._editor.ask(question, ["Index it all the same"], answered)
