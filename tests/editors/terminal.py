@@ -47,6 +47,13 @@ class Terminal:
     def screen(self) -> str:
         return self._run("capture-pane", "-p")
 
+    def screen_and_cursor(self) -> tuple[tuple[int, int], list[str]]:
+        """The cursor's column and row, and the rows of the screen, of one moment."""
+        asked = ["display-message", "-p", "#{cursor_x} #{cursor_y}", ";", "capture-pane", "-p", "-N"]
+        first, *rows = self._run(*asked).split("\n")
+        column, row = map(int, first.split())
+        return (column, row), rows[:LINES]
+
     def screen_with_colours(self) -> str:
         return self._run("capture-pane", "-p", "-e")
 
