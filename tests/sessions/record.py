@@ -61,6 +61,9 @@ class Session:
             params["processId"] = None
             folders = params.get("workspaceFolders") or [{"uri": params["rootUri"]}]
             self._root = folders[0]["uri"].removeprefix("file://")
+        if message.get("method") == "workspace/didChangeConfiguration":
+            ours = (message["params"].get("settings") or {}).get("devstral") or {}
+            ours.pop("server", None)  # where the program lies here
         line = json.dumps({"from": who, "message": message}, ensure_ascii=False)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(line.replace(self._root, "/project") + "\n" if self._root else line + "\n")
