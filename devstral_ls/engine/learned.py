@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from devstral_ls.engine.match_model import MatchIndex, joined
 
-# Of so many documents what was taught is kept; a mebibyte of text takes about 25 of memory.
+# Of so many documents what was taught is kept.
 MAX_KEYS = 3
 # Documents of a project are taught with mostly the same files.
-MAX_ENCODED_TEXTS = 512
+MAX_ENCODED_TEXTS = 128
 
 
 class LearnedTexts:
