@@ -53,4 +53,4 @@ class LearnedTexts:
         self._maker.shutdown(wait=False, cancel_futures=True)
 
     def _made(self, texts: tuple[str, ...]) -> MatchIndex:
-        return MatchIndex(joined([self._encode(text) for text in texts]))
+        return MatchIndex(joined([self._encode(text) for text in texts])).prepared()

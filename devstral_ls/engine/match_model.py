@@ -59,6 +59,11 @@ class MatchIndex:
         """Where each token of the text stands that has one before it, sorted by what stands before."""
         return np.frombuffer(self._places, np.int64)
 
+    def prepared(self) -> "MatchIndex":
+        """Itself, when all is computed that the first search would have to wait for."""
+        _ = self._keys
+        return self
+
     def longest(self, context: NDArray[np.int64], *, least: int = 1) -> Match | None:
         """The longest match of the context's end that is at least `least` tokens long."""
         found = self.ranges(context)
