@@ -43,7 +43,7 @@ class Link:
         items = [types.ConfigurationItem(section=section)]
         self._server.workspace_configuration(types.ConfigurationParams(items)).add_done_callback(take)
 
-    def ask(self, question: str, choices: Sequence[str], answered: Callable[[str | None], None]) -> None:
+    def choose(self, question: str, choices: Sequence[str], answered: Callable[[str | None], None]) -> None:
         def take(answer: "Future[types.MessageActionItem | None]") -> None:
             failed = answer.cancelled() or answer.exception() is not None
             chosen = None if failed else answer.result()

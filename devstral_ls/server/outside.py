@@ -32,7 +32,7 @@ SEND, KEEP = "Send", "Don't send"
 class Asks(Protocol):
     """The part of the editor that is needed here."""
 
-    def ask(self, question: str, choices: list[str], answered: Callable[[str | None], None]) -> None: ...
+    def choose(self, question: str, choices: list[str], answered: Callable[[str | None], None]) -> None: ...
 
 
 class Outside:
@@ -109,7 +109,7 @@ class Outside:
             f"Only for what you choose and this machine could not do ({parcel.why}), never while you type. "
             "`devstral-ls remote log` shows each byte, `devstral-ls remote revoke` ends it."
         )
-        self._editor.ask(question, [ALLOW, REFUSE], take)
+        self._editor.choose(question, [ALLOW, REFUSE], take)
 
     def _ask_for_approval(self, remote: Remote, parcel: Parcel) -> None:
         def take(chosen: str | None) -> None:
@@ -119,7 +119,7 @@ class Outside:
                     self._approved.popitem(last=False)
 
         question = f"devstral-ls: this would go to {remote.host} ({parcel.why}):\n\n{parcel.shown}"
-        self._editor.ask(question, [SEND, KEEP], take)
+        self._editor.choose(question, [SEND, KEEP], take)
 
     def _take_approval(self, parcel: Parcel) -> bool:
         """Whether this very text was approved; an approval is good for one sending."""

@@ -145,7 +145,7 @@ class Editor(Protocol):
         """Ask for the user's settings; an editor that fails to say leaves them as they are."""
         ...
 
-    def ask(self, question: str, choices: Sequence[str], answered: Callable[[str | None], None]) -> None:
+    def choose(self, question: str, choices: Sequence[str], answered: Callable[[str | None], None]) -> None:
         """Show a question; None where it is not answered. Nobody waits: some editors stand still meanwhile."""
         ...
 
