@@ -3,7 +3,7 @@
 The tests of the remote backend and of the endpoint speak to servers of their own on the loopback; all others have
 no remote server, and are counted apart. A look-up of a name shows too: it is a datagram to some address.
 
-    python benchmarks/server/bytes_that_left.py [TEST…]
+    python benchmarks/server/bytes_that_left.py [--remote-too] [TEST…]
 """
 
 import argparse
@@ -30,13 +30,12 @@ _ADDRESS = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tests", nargs="*", help="instead of the rooms that open sockets or start programs")
-    tests = parser.parse_args().tests
-    off = _figures(tests or REMOTE_OFF, LEFT_OUT)
-    print("remote off:", off)
-    on = _figures(REMOTE_ON)
-    print("remote on:", on)
-    if not tests:
-        print(record("bytes_that_left", {"remote_off": off, "remote_on_loopback": on}))
+    parser.add_argument("--remote-too", action="store_true", help="also the tests with servers on the loopback")
+    given = parser.parse_args()
+    figures = {"remote_off": _figures(given.tests or REMOTE_OFF, LEFT_OUT)}
+    if given.remote_too:
+        figures["remote_on_loopback"] = _figures(REMOTE_ON)
+    print(record("bytes_that_left", figures), figures)
 
 
 def _figures(tests: Iterable[str], left_out: Iterable[str] = ()) -> dict[str, object]:
