@@ -352,4 +352,4 @@ class Session:
                 self._open_index(opened)
 
         question = f"{folder} is not indexed for suggestions, because it is a whole disk or home folder"
-        self._editor.ask(question, ["Index it all the same"], answered)
+        self._editor.choose(question, ["Index it all the same"], answered)
