@@ -11,7 +11,7 @@ from typing import Any
 from devstral_ls import sharing
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine import embedded_bundle
-from devstral_ls.engine.request import GenerationRequest, InfillPrompt, Priority
+from devstral_ls.engine.request import GenerationRequest, InfillPrompt, Priority, Sampling
 from devstral_ls.offline import seal
 from devstral_ls.sharing.limits import Limits
 
@@ -33,6 +33,8 @@ def answered(engine: Any, asked: dict[str, Any]) -> dict[str, Any]:
         key="a.py",
         priority=Priority.FIX if asked.get("is_fix") else Priority.TYPING,
         max_tokens=asked.get("max_tokens", 12),
+        n_best=asked.get("n_drawn", 1),
+        sampling=Sampling(temperature=1.0 if "n_drawn" in asked else 0.0),
         cost=(lambda _text, _ends: 0.0) if asked.get("has_cost") else None,
     )
     generation = engine.generate_blocking(request, CancelToken())

@@ -25,7 +25,7 @@ needs_root = pytest.mark.skipif(
 )
 StartAsker = Callable[..., Asker]
 PREFIX = "def add(a, b):\n    return "
-LONG = {"is_fix": True, "max_tokens": 1500}  # seconds, if nobody ends it
+LONG = {"is_fix": True, "max_tokens": 1500, "n_drawn": 200}  # many seconds, if nobody ends it
 
 
 def test_two_servers_share_one_engine(asker: StartAsker) -> None:
