@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from devstral_ls.context.roots import Root, Roots
-from devstral_ls.context.subjects import Subject, places_around, receiver_end, subject_at, subject_of, usages
+from devstral_ls.context.subjects import (
+    Subject,
+    called_at,
+    calls_around,
+    keywords_used,
+    places_around,
+    receiver_end,
+    subject_at,
+    subject_of,
+    usages,
+)
 from devstral_ls.text import Place
 
 MAX_FACTS = 4_096
@@ -39,6 +49,7 @@ class Knowledge:
 
     facts: tuple[Fact, ...] = ()
     members: frozenset[str] | None = None
+    keywords: frozenset[str] | None = None  # of what is called
 
 
 NOTHING = Knowledge()
@@ -71,6 +82,29 @@ class Semantics:
         """All names that may follow `expression` and a dot at `place`, or None where that is not known."""
         return self._known.get(subject_of(self._roots.named_place(place), expression), NOTHING).members
 
+    def keywords(self, place: Place, callee: str) -> frozenset[str] | None:
+        """All keywords that a call of `callee` at `place` may give, or None where that is not known."""
+        subject = subject_of(self._roots.named_place(place), callee, is_called=True)
+        return self._known.get(subject, NOTHING).keywords
+
+    def learn_call(self, place: Place, *, deadline_ms: int = DEADLINE_MS) -> frozenset[str] | None:
+        """Find out and remember what may be given to the call whose bracket ends at `place`."""
+        place = self._roots.named_place(place)
+        callee = called_at(place)
+        if callee is None or MAX_TEXT_CHARACTERS < len(place.document.text):
+            return None
+        subject = subject_of(place, callee, is_called=True)
+        with self._one_at_a_time:
+            answer = self._ask(self._question(place, len(place.line_before), is_called=True), deadline_ms)
+            if answer is None:
+                return self._known.get(subject, NOTHING).keywords
+            known = json.loads(answer)["keywords"]
+            keywords = None if known is None else frozenset(known)
+            if keywords is not None and not keywords_used(place.document, callee, but=place.line) <= keywords:
+                keywords = None
+            self._remember(subject, Knowledge(keywords=keywords))
+        return keywords
+
     def learn(self, place: Place, *, deadline_ms: int = DEADLINE_MS) -> tuple[Fact, ...]:
         """Find out and remember the types of what stands before the dot at `place`."""
         place = self._roots.named_place(place)
@@ -78,13 +112,11 @@ class Semantics:
         if subject is None or MAX_TEXT_CHARACTERS < len(place.document.text):
             return ()
         with self._one_at_a_time:
-            answer = self._ask(self._question(place), deadline_ms)
+            answer = self._ask(self._question(place, receiver_end(place)), deadline_ms)
             if answer is None:
                 return self._known.get(subject, NOTHING).facts
-            known = self._known[subject] = self._knowledge(json.loads(answer), place, subject.expression)
-            if MAX_FACTS < len(self._known):
-                self._known.popitem(last=False)
-            self.n_learned += 1
+            known = self._knowledge(json.loads(answer), place, subject.expression)
+            self._remember(subject, known)
         return known.facts
 
     def wonder(self, place: Place) -> None:
@@ -122,10 +154,24 @@ class Semantics:
                 if (subject := subject_at(each)) is not None and subject not in self._known:
                     self.learn(each, deadline_ms=BACKGROUND_DEADLINE_MS)
                     self._known.setdefault(subject, NOTHING)  # what is late once is not asked again
+            for each in calls_around(place):
+                if self._is_closed or self._wondered is not place:
+                    break
+                called = called_at(each)
+                call = subject_of(each, called, is_called=True) if called else None
+                if call is not None and call not in self._known:
+                    self.learn_call(each, deadline_ms=BACKGROUND_DEADLINE_MS)
+                    self._known.setdefault(call, NOTHING)
             with self._wonders:
                 if self._wondered is place:
                     self._wondered = None
                     self._wonders.notify_all()
+
+    def _remember(self, subject: Subject, known: Knowledge) -> None:
+        self._known[subject] = known
+        if MAX_FACTS < len(self._known):
+            self._known.popitem(last=False)
+        self.n_learned += 1
 
     def _knowledge(self, answer: dict[str, Any], place: Place, expression: str) -> Knowledge:
         """An answer, but for members that the text itself shows to be incomplete."""
@@ -177,7 +223,7 @@ class Semantics:
         found = next((each for each in names if each is not None), None)
         return None if found is None else Fact(found, name)
 
-    def _question(self, place: Place) -> str:
+    def _question(self, place: Place, column: int, *, is_called: bool = False) -> str:
         path = place.document.path
         inside = ((root, root.path_in(path)) for root in self._roots.each)
         own = next((root.folder / found for root, found in inside if found is not None), path)
@@ -185,9 +231,10 @@ class Semantics:
             "text": place.document.text,
             "path": str(own),
             "line": place.line + 1,
-            "column": receiver_end(place),
+            "column": column,
             "roots": [str(root.folder) for root in self._roots.each],
             "libraries": [str(library.folder) for library in self._libraries],
+            "is_called": is_called,
         }
         return json.dumps(question)
 

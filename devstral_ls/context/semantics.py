@@ -1,7 +1,8 @@
 """The semantics process: jedi answers what an expression is. Only this module imports jedi; it is run, never imported.
 
 One JSON object a line: a question {"text", "path", "line", "column", "roots", "libraries"} about what ends at a
-dot comes in on stdin; {"definitions", "members"} of it go out on stdout. jedi is not thread-safe and may take
+dot comes in on stdin; {"definitions", "members"} of it go out on stdout, or, where the question is "is_called" and
+ends at a bracket, {"keywords"}. jedi is not thread-safe and may take
 seconds, hence a process of its own that its owner kills when it is late. No project interpreter and no `.jedi`
 folder is used.
 """
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from inspect import Parameter
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +50,21 @@ def _be_safe_and_quick() -> None:
 def _answer(question: dict[str, Any]) -> dict[str, Any]:
     try:
         script = _script(question)
+        if question["is_called"]:
+            return {"keywords": _keywords(script.get_signatures(question["line"], question["column"]))}
         found = script.infer(question["line"], max(0, question["column"] - 1))
         return {"definitions": list(_definitions(found)), "members": _members(script, found, question)}
     except Exception:  # noqa: BLE001  jedi fails on some texts in many ways, and the next question is another text
-        return {"definitions": [], "members": None}
+        return {"definitions": [], "members": None, "keywords": None}
+
+
+def _keywords(signatures: list[Any]) -> list[str] | None:
+    """The names that may stand before `=` in a call, or None where there may be others."""
+    parameters = [each for signature in signatures for each in signature.params]
+    if not parameters or any(each.kind is Parameter.VAR_KEYWORD for each in parameters):
+        return None  # classes that are made elsewhere have a signature without parameters
+    named = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    return sorted({each.name for each in parameters if each.kind in named})
 
 
 def _members(script: jedi.Script, found: list[Any], question: dict[str, Any]) -> list[str] | None:

@@ -1,4 +1,7 @@
-"""What an expression stands for depends on where it stands: the keys under which facts are remembered."""
+"""What an expression stands for depends on where it stands: the keys under which facts are remembered.
+
+An expression in front of a dot is asked for its members, one in front of a bracket for its keywords.
+"""
 
 import re
 from collections.abc import Iterator
@@ -9,12 +12,19 @@ from devstral_ls.text import Document, Place
 
 MAX_SEARCHED_CHARACTERS = 60_000  # before the cursor
 MAX_AROUND = 16  # expressions that are learned ahead for one place
+MAX_CALLS_AROUND = 8
+MAX_CALL_CHARACTERS = 2_000  # between a bracket and the cursor in it
 MAX_REMEMBERED_BINDINGS = 32
 
 RECEIVER = r"[^\W\d]\w*(?:\.[^\W\d]\w*|\(\))*"
 _AT_CURSOR = re.compile(rf"(?<![\w.)\]])({RECEIVER})\.\w*$")
 _DOTTED = re.compile(rf"(?<![\w.)\]])({RECEIVER})\.(?=[^\W\d]\w*)")
+_CALLED = re.compile(rf"(?<![\w.)\]])(?<!def )(?<!class )({RECEIVER})\((?!\))")
+_CALLEE = re.compile(rf"(?<![\w.)\]])(?<!def )(?<!class )({RECEIVER})$")
 _HEADER = re.compile(r"(?:async\s+)?(?:def|class)\b")
+_STRING_OR_COMMENT = re.compile(
+    r"\"\"\".*?(?:\"\"\"|\Z)|'''.*?(?:'''|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|#[^\n]*", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,7 @@ class Subject:
     scope: tuple[str, ...]
     bindings: int
     expression: str
+    is_called: bool = False
 
 
 def subject_at(place: Place) -> Subject | None:
@@ -33,13 +44,15 @@ def subject_at(place: Place) -> Subject | None:
     return subject_of(place, found.group(1)) if found else None
 
 
-def subject_of(place: Place, expression: str) -> Subject:
+def subject_of(place: Place, expression: str, *, is_called: bool = False) -> Subject:
     """What `expression` means where it is written at `place`."""
     root = re.match(r"\w+", expression)
     assert root is not None
     start = place.document.lines.line_start(place.line)
     before = place.document.text[max(0, start - MAX_SEARCHED_CHARACTERS) : start]
-    return Subject(place.document.path, _scope(before, place.line_before), _bindings(before, root.group()), expression)
+    return Subject(
+        place.document.path, _scope(before, place.line_before), _bindings(before, root.group()), expression, is_called
+    )
 
 
 def receiver_end(place: Place) -> int:
@@ -60,6 +73,68 @@ def places_around(place: Place) -> Iterator[Place]:
             yield Place(place.document, found.end())
         if MAX_AROUND <= len(seen):
             return
+
+
+def callee_of(code: str) -> str | None:
+    """What is called by the innermost bracket that is open at the end of `code`, in which strings are blanks."""
+    n_closed = 0
+    for index in range(len(code) - 1, max(-1, len(code) - MAX_CALL_CHARACTERS), -1):
+        if code[index] in ")]}":
+            n_closed += 1
+        elif code[index] in "([{":
+            n_closed -= 1
+        if n_closed < 0:
+            found = _CALLEE.search(code[:index].rpartition("\n")[2]) if code[index] == "(" else None
+            return found.group(1) if found else None
+    return None
+
+
+def call_at(place: Place) -> Place | None:
+    """Behind the bracket of the innermost call around `place`."""
+    start = max(0, place.offset - MAX_CALL_CHARACTERS)
+    code = code_only(place.document.text[start : place.offset])
+    callee = callee_of(code)
+    if callee is None:
+        return None
+    found = [each.end() for each in re.finditer(rf"(?<![\w.]){re.escape(callee)}\(", code)]
+    return Place(place.document, start + found[-1]) if found else None
+
+
+def calls_around(place: Place) -> Iterator[Place]:
+    """Behind the bracket of the call at `place` and of each call near above it, each callee once."""
+    here = call_at(place)
+    if here is not None:
+        yield here
+    text, lines = place.document.text, place.document.lines
+    start = max(0, place.offset - MAX_SEARCHED_CHARACTERS)
+    seen: set[str] = set()
+    for found in reversed(list(_CALLED.finditer(text, start, lines.line_start(place.line)))):
+        if found.group(1) not in seen:
+            seen.add(found.group(1))
+            yield Place(place.document, found.end())
+        if MAX_CALLS_AROUND <= len(seen):
+            return
+
+
+def called_at(place: Place) -> str | None:
+    """What is called by the bracket that ends at `place`."""
+    found = _CALLEE.search(place.line_before.removesuffix("("))
+    return found.group(1) if found and place.line_before.endswith("(") else None
+
+
+def code_only(text: str) -> str:
+    """Python code with blanks in the place of strings and comments."""
+    return _STRING_OR_COMMENT.sub(lambda match: " " * len(match.group()), text)
+
+
+def keywords_used(document: Document, callee: str, *, but: int) -> set[str]:
+    """The keywords that a document gives to `callee` on one line, on all lines but one."""
+    at = document.lines
+    calls = re.finditer(rf"(?<![\w.]){re.escape(callee)}\(([^()\n]*)", document.text)
+    texts = [found.group(1) for found in calls if at.line_of(found.start()) != but]
+    return {
+        each.group(1) for text in texts for each in re.finditer(r"(?:^|,)\s*([^\W\d]\w*)\s*=(?!=)", code_only(text))
+    }
 
 
 def usages(document: Document, expression: str, *, but: int) -> set[str]:

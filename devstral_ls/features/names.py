@@ -4,14 +4,12 @@ import builtins
 import keyword
 import re
 
+from devstral_ls.context.subjects import code_only
 from devstral_ls.features.nesting import last_top_level
 from devstral_ls.text import Place
 
 _FREE_WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _WORD = re.compile(r"[^\W\d]\w*")
-_STRING_OR_COMMENT = re.compile(
-    r"\"\"\".*?(?:\"\"\"|\Z)|'''.*?(?:'''|\Z)|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|#[^\n]*", re.DOTALL
-)
 # A name in front of `=` is bound, or a keyword of a call; behind these words stand new names.
 _BOUND = re.compile(
     r"(\w+)\s*:?=(?!=)|\b(?:for|as|class|import|lambda|global|nonlocal|case)\b([^:=\n]*)|\bdef\b([^\n]*)"
@@ -44,11 +42,6 @@ def known_names(place: Place) -> frozenset[str] | None:
     return _ALWAYS | _words(*imported, *_MODULE_LINE.findall(document.text), scope)
 
 
-def code_only(text: str) -> str:
-    """Python code with blanks in the place of strings and comments."""
-    return _STRING_OR_COMMENT.sub(_blank, text)
-
-
 def bound_names(text: str) -> set[str]:
     """What a text binds itself, and what may be a keyword of a call."""
     return _words(_bound(text))
@@ -67,7 +60,3 @@ def _bound(text: str) -> str:
 
 def _words(*texts: str) -> set[str]:
     return {word for text in texts for word in _WORD.findall(text)}
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match.group())

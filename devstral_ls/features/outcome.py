@@ -26,6 +26,7 @@ class Silence(StrEnum):
     DOES_NOT_PARSE = "the completion does not parse in its place"
     UNKNOWN_NAME = "the completion uses a name that is not known here"
     UNKNOWN_MEMBER = "the completion uses a member that does not exist"
+    UNKNOWN_KEYWORD = "the completion gives a call a keyword that it does not take"
     UNSURE = "the model was not sure enough"
 
 
