@@ -5,8 +5,9 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,13 +15,16 @@ import typer
 from devstral_ls.cancel import CancelToken
 from devstral_ls.cli.choices import Model, Provider, Threads, open_chosen_engine, settings_of
 from devstral_ls.cli.files import read_document
+from devstral_ls.cli.repository_tests import COMMAND, LIMIT_S, RepositoryTests
 from devstral_ls.config import Settings
 from devstral_ls.errors import UsageError
+from devstral_ls.text import apply_edits
 
 if TYPE_CHECKING:  # for start-up: `--help` needs neither the parsers nor the model runtime
     from devstral_ls.context import Sources
     from devstral_ls.engine.face import Engine
     from devstral_ls.features.holes import Hole
+    from devstral_ls.features.outcome import Outcome
     from devstral_ls.features.scores import Score
 
 N_HOLES = 100
@@ -36,35 +40,68 @@ def evaluate(
     n_holes: Annotated[int, typer.Option("-n", min=1, help="How many cursor positions.")] = N_HOLES,
     seed: Annotated[int, typer.Option(help="Another seed takes other positions.")] = 0,
     model: Model = "",
-    against: Annotated[str, typer.Option(metavar="NAME|FOLDER", help="A second model to compare with.")] = "",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|FOLDER|SETTING=VALUE", help="A second model or other settings to compare with."),
+    ] = None,
     eagerness: Annotated[str, typer.Option(metavar="eager|balanced|quiet", help="As the setting.")] = "balanced",
     provider: Provider = "cpu",
     threads: Threads = 0,
+    from_git: Annotated[
+        bool, typer.Option("--from-git", help="Take positions from the last commits: what was really typed next.")
+    ] = False,
+    run_tests: Annotated[
+        bool, typer.Option("--run-tests", help="Let the repository's own tests judge what differs; this runs its code.")
+    ] = False,
+    test_command: Annotated[str, typer.Option(help="How the tests are run, in a copy of the repository.")] = COMMAND,
+    test_seconds: Annotated[int, typer.Option(min=1, help="After so long the tests have failed.")] = LIMIT_S,
     as_json: Annotated[bool, typer.Option("--json", help="Print every position's score as JSON.")] = False,
 ) -> None:
     """Measure suggestions on your own code: take out what you wrote and see whether it is suggested.
 
-    Nothing is executed and nothing leaves this machine.
+    Nothing is executed without --run-tests, and nothing leaves this machine.
     """
-    holes = _holes(repository, n_holes, seed)
-    names = [model, against] if against else [model]
-    runs = []
-    for name in names:
-        settings = settings_of(
-            model=name, eagerness=eagerness, provider=provider, n_threads=threads, deadline_ms=DEADLINE_MS
-        )
-        runs.append(list(_run(holes, settings)))
+    if from_git and run_tests:
+        raise UsageError("--run-tests needs the files as they are now, so it does not go with --from-git")
+    holes = _holes(repository, n_holes, seed, from_git=from_git)
+    given = {"model": model, "eagerness": eagerness, "provider": provider, "n_threads": threads}
+    before = settings_of(**given, deadline_ms=DEADLINE_MS)
+    both = [before, _changed(before, against)] if against else [before]
+    with _judge(repository, test_command, test_seconds) if run_tests else nullcontext() as tests:
+        runs = [list(_run(holes, repository, settings, tests)) for settings in both]
     if as_json:
         print(json.dumps([[asdict(score) for score in run] for run in runs], indent=1))
         return
-    for name, run in zip(names, runs, strict=True):
-        _draw(name or "the model in use", run)
+    for settings, run in zip(both, runs, strict=True):
+        _draw(settings.model or "the model in use", run)
     if against:
         _draw_difference(runs[0], runs[1])
 
 
-def _holes(repository: Path, n_holes: int, seed: int) -> "list[Hole]":
+def _changed(settings: Settings, words: Sequence[str]) -> Settings:
+    """The settings with those in `words`, of which one without `=` is a model."""
+    pairs = (word.partition("=") if "=" in word else ("model", "=", word) for word in words)
+    changed, problems = settings.changed_by({name: _value(text) for name, _, text in pairs})
+    if problems:
+        raise UsageError(problems[0])
+    return changed
+
+
+def _value(text: str) -> object:
+    """A setting's value as it is written: JSON where it is JSON, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _judge(repository: Path, command: str, limit_s: float) -> RepositoryTests:
+    return RepositoryTests(repository, command, limit_s)
+
+
+def _holes(repository: Path, n_holes: int, seed: int, *, from_git: bool) -> "list[Hole]":
     """The same positions for the same seed, a few of each file."""
+    from devstral_ls.cli.written_lines import holes_in_history  # noqa: PLC0415  for start-up
     from devstral_ls.features.holes import holes_in  # noqa: PLC0415  for start-up
 
     if not repository.is_dir():
@@ -72,7 +109,9 @@ def _holes(repository: Path, n_holes: int, seed: int) -> "list[Hole]":
     rng = random.Random(seed)  # noqa: S311  a sample, not a secret
     files = sorted(_python_files(repository))
     rng.shuffle(files)
-    holes: list[Hole] = []
+    holes: list[Hole] = holes_in_history(repository, rng, n_holes) if from_git else []
+    if from_git:
+        files = []
     for file in files:
         if n_holes <= len(holes):
             break
@@ -101,7 +140,9 @@ def _python_files(repository: Path) -> Iterator[Path]:
                 yield Path(folder) / name
 
 
-def _run(holes: "Sequence[Hole]", settings: Settings) -> "Iterator[Score]":
+def _run(
+    holes: "Sequence[Hole]", repository: Path, settings: Settings, tests: RepositoryTests | None
+) -> "Iterator[Score]":
     """Ask once for each hole, one after the other; the first answer, which loads the model, is not measured."""
     from devstral_ls.context import Sources, Workspace  # noqa: PLC0415  for start-up
 
@@ -111,21 +152,24 @@ def _run(holes: "Sequence[Hole]", settings: Settings) -> "Iterator[Score]":
     try:
         _ask(holes[0], engine, sources[_root_of(holes[0])], settings)
         for hole in holes:
-            yield _ask(hole, engine, sources[_root_of(hole)], settings)
+            score, outcome = _ask(hole, engine, sources[_root_of(hole)], settings)
+            passes = _verdict(hole, outcome, repository, tests) if tests and score.is_shown else None
+            yield replace(score, passes_tests=passes)
     finally:
         engine.close()
 
 
-def _root_of(hole: "Hole") -> Path:
-    from devstral_ls.server.workspace import file_path  # noqa: PLC0415  for start-up
-
+def _verdict(hole: "Hole", outcome: "Outcome", repository: Path, tests: RepositoryTests) -> bool | None:
+    """What the repository's tests say of the best suggestion; what its author wrote passes without them."""
+    edit = outcome.suggestions[0].edit
+    if edit.new_text == hole.expected and not edit.span:
+        return True
     document = hole.place.document
-    file = file_path(document.uri)
-    assert file is not None
-    return file.parents[len(PurePosixPath(document.path).parts) - 1]
+    path = (_root_of(hole) / document.path).relative_to(repository.resolve())
+    return tests.verdict(path, hole=document.text, filled=apply_edits(document.text, [edit]))
 
 
-def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings) -> "Score":
+def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings) -> "tuple[Score, Outcome]":
     from devstral_ls.engine.request import Priority  # noqa: PLC0415  for start-up
     from devstral_ls.features.inline_completion import learn_around, suggest_blocking  # noqa: PLC0415  for start-up
     from devstral_ls.features.scores import score  # noqa: PLC0415  for start-up
@@ -140,7 +184,7 @@ def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings)
         cancel=CancelToken(),
         priority=Priority.TYPING,
     )
-    return score(hole, outcome, 1e3 * (time.perf_counter() - start_s))
+    return score(hole, outcome, 1e3 * (time.perf_counter() - start_s)), outcome
 
 
 def _draw(name: str, scores: "Sequence[Score]") -> None:
@@ -151,7 +195,7 @@ def _draw(name: str, scores: "Sequence[Score]") -> None:
     from devstral_ls.features.holes import Kind  # noqa: PLC0415  for start-up
 
     table = Table(title=f"{name}: {len(scores)} positions", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in ("position", "asked", "shown", "first line exact", "similar", "kept", "p50", "p95"):
+    for heading in ("position", "asked", "shown", "first line exact", "similar", "kept", "p50", "p95", "tests pass"):
         table.add_column(heading, justify="left" if heading == "position" else "right")
     for kind in Kind:
         of_kind = [each for each in scores if each.kind is kind]
@@ -175,7 +219,12 @@ def _cells(scores: "Sequence[Score]") -> list[str]:
         f"{sum(each.n_kept for each in scores) / len(scores):.1f}",
         f"{percentile(latencies, 0.5):.0f} ms",
         f"{percentile(latencies, 0.95):.0f} ms",
+        _tests_passed([each.passes_tests for each in scores if each.passes_tests is not None]),
     ]
+
+
+def _tests_passed(verdicts: "Sequence[bool]") -> str:
+    return f"{sum(verdicts)} of {len(verdicts)}" if verdicts else ""
 
 
 def _draw_difference(before: "Sequence[Score]", after: "Sequence[Score]") -> None:

@@ -27,6 +27,7 @@ class Score:
     mean_logprob: float | None
     min_logprob: float | None
     silence: str | None
+    passes_tests: bool | None = None  # None where no tests were asked, or where they do not notice
 
 
 @dataclass(frozen=True, slots=True)
