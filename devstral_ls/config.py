@@ -79,6 +79,14 @@ class Settings:
             " it holds no source text and is never sent anywhere."
         },
     )
+    record_prompts: bool = field(
+        default=False,
+        metadata={
+            "doc": "Whether completions are recorded for `devstral-ls replay`, with the source text that they came"
+            " from, in a folder of your own; never sent anywhere.",
+            "scope": "user",
+        },
+    )
     completion_items: str = field(
         default="auto",
         metadata={

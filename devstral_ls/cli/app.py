@@ -13,7 +13,21 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from devstral_ls.cli import complete, context, demo, doctor, evaluate, explain, fix, model, remote, serve, setup, stats
+from devstral_ls.cli import (
+    complete,
+    context,
+    demo,
+    doctor,
+    evaluate,
+    explain,
+    fix,
+    model,
+    remote,
+    replay,
+    serve,
+    setup,
+    stats,
+)
 from devstral_ls.errors import DevstralError
 
 EXIT_BAD_INPUT = 2
@@ -38,6 +52,7 @@ app.command("context")(context.context)
 app.command("demo")(demo.demo)
 app.command("eval")(evaluate.evaluate)
 app.command("stats")(stats.stats)
+app.command("replay")(replay.replay)
 app.command("doctor")(doctor.doctor)
 app.command("setup")(setup.setup)
 app.add_typer(model.app, name="model")

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,9 @@ class Plan:
     names: NameCosts | None  # None where nothing is known of names
 
 
+Watch = Callable[[Plan, Generation], None]
+
+
 async def suggest(
     place: Place,
     *,
@@ -64,10 +68,12 @@ async def suggest(
     key: str,
     priority: Priority = Priority.TYPING,
     memory: SuggestionMemory | None = None,
+    watch: Watch | None = None,
 ) -> Outcome:
     """What to propose at `place`; a newer request with the same `key` supersedes this one.
 
     What `memory` holds already is answered without the model, and what is found is kept there.
+    `watch` is shown what the model was asked and what it said.
     """
     remembered = memory.recall(place, settings, priority) if memory else None
     if remembered is not None:
@@ -75,7 +81,10 @@ async def suggest(
     planned = plan(place, engine=engine, sources=sources, settings=settings, key=key, priority=priority)
     if isinstance(planned, Silence):
         return silent(planned)
-    outcome = judge(planned, await engine.generate(planned.request, cancel))
+    generation = await engine.generate(planned.request, cancel)
+    if watch is not None:
+        watch(planned, generation)
+    outcome = judge(planned, generation)
     if memory is not None:
         memory.remember(place, outcome, settings, priority)
     return outcome
@@ -155,13 +164,22 @@ def _judge_one(plan: Plan, completion: Completion) -> Suggestion | Silence:
     cleaned = clean(plan.place, completion.text, plan.shape, is_whole=is_whole, breaks=breaks_syntax)
     if isinstance(cleaned, Rejected):
         return Silence.REPEATS_ITSELF if completion.finish is FinishReason.REPEATED else cleaned.reason
-    if not plan.shape.nesting.quote and has_unknown_name(plan.place, cleaned.new_text):
-        return Silence.UNKNOWN_NAME
-    if plan.names is not None and plan.names.names_unknown_member(cleaned.new_text):
-        return Silence.UNKNOWN_MEMBER
+    if unknown := _unknown(plan, cleaned.new_text):
+        return unknown
     if plan.threshold is not None and not plan.threshold.is_met_by(completion):
         return Silence.UNSURE
     return Suggestion(cleaned, completion.mean_logprob, completion.min_logprob)
+
+
+def _unknown(plan: Plan, text: str) -> Silence | None:
+    """Which kind of name `text` uses that does not exist."""
+    if not plan.shape.nesting.quote and has_unknown_name(plan.place, text):
+        return Silence.UNKNOWN_NAME
+    if plan.names is not None and plan.names.names_unknown_member(text):
+        return Silence.UNKNOWN_MEMBER
+    if plan.names is not None and plan.names.names_unknown_keyword(text):
+        return Silence.UNKNOWN_KEYWORD
+    return None
 
 
 def _reason_not_to_ask(place: Place, priority: Priority) -> Silence | None:

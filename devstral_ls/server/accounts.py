@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from devstral_ls.features.survival import is_alive
@@ -12,17 +13,22 @@ from devstral_ls.text import Document
 MAX_WATCHED = 64  # accepted suggestions that are looked at again
 
 FindDocument = Callable[[str], Document | None]
+# Calls something after so many seconds; what it returns gives that up.
+Later = Callable[[int, Callable[[], object]], Callable[[], object]]
 
 
 class Accounts:
     """Owns the ledger and the looks that are still to be taken; closing it gives up the latter."""
 
-    def __init__(self, file: Path, find: FindDocument, is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self, file: Path, find: FindDocument, is_wanted: Callable[[], bool], *, later: Later | None = None
+    ) -> None:
         self._file = file
         self._find = find
         self._is_wanted = is_wanted
         self._opened: Ledger | None = None
-        self._looks: dict[str, list[asyncio.TimerHandle]] = {}
+        self._later = later or _in_the_loop
+        self._looks: dict[str, list[Callable[[], object]]] = {}  # each gives one look up
 
     def heard(self, offer: Offer, fate: Fate, n_characters: int) -> None:
         """A listener of `Feedback`."""
@@ -44,8 +50,8 @@ class Accounts:
 
     def close(self) -> None:
         for looks in self._looks.values():
-            for look in looks:
-                look.cancel()
+            for give_up in looks:
+                give_up()
         if self._opened is not None:
             self._opened.close()
 
@@ -58,13 +64,12 @@ class Accounts:
 
     def _watch(self, offer: Offer, accepted: str) -> None:
         """Look at it again after each of `SURVIVALS_S`; a later acceptance of the same offer starts anew."""
-        for look in self._looks.pop(offer.id, ()):
-            look.cancel()
+        for give_up in self._looks.pop(offer.id, ()):
+            give_up()
         if MAX_WATCHED <= len(self._looks):
             self._looks.pop(next(iter(self._looks)))
-        loop = asyncio.get_running_loop()
         self._looks[offer.id] = [
-            loop.call_later(after_s, self._look, offer, accepted, after_s) for after_s in SURVIVALS_S
+            self._later(after_s, partial(self._look, offer, accepted, after_s)) for after_s in SURVIVALS_S
         ]
 
     def _look(self, offer: Offer, accepted: str, after_s: int) -> None:
@@ -74,3 +79,7 @@ class Accounts:
             self._ledger.survived(offer.id, after_s, is_alive=is_alive(accepted, document.text, offer.line))
         if after_s == SURVIVALS_S[-1]:
             self._looks.pop(offer.id, None)
+
+
+def _in_the_loop(after_s: int, look: Callable[[], object]) -> Callable[[], object]:
+    return asyncio.get_running_loop().call_later(after_s, look).cancel

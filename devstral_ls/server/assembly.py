@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from devstral_ls.config import Settings
 from devstral_ls.ledger import FILE_NAME
+from devstral_ls.recordings import FOLDER_NAME, Recorder
 from devstral_ls.remote.parcel import Send
 from devstral_ls.server.accounts import Accounts
 from devstral_ls.server.dispatch import Server
@@ -41,6 +42,8 @@ class Assembly:
         self.session.checking.close()
         if self.accounts is not None:
             self.accounts.close()
+        if self.session.recorder is not None:
+            self.session.recorder.close()
 
 
 def assemble(
@@ -64,6 +67,8 @@ def assemble(
     server.attach(Session(settings, link, load_engine, outside), REQUESTS, NOTIFICATIONS, COMMANDS)
     server.protocol.set_writer(sink)
     server.session.initialize(greeting)
+    if data_folder is not None:
+        server.session.recorder = Recorder(data_folder / FOLDER_NAME)
     return Assembly(server, _accounts(server.session, data_folder))
 
 

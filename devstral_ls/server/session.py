@@ -13,6 +13,7 @@ from lsprotocol import types
 
 from devstral_ls.config import USER_SCOPE, Settings
 from devstral_ls.features.memory import SentenceMemory, SuggestionMemory
+from devstral_ls.recordings import Recorder
 from devstral_ls.server import documents, from_lsp, notebooks, workspace
 from devstral_ls.server.ahead import Ahead
 from devstral_ls.server.capabilities import NOT_OURS, Client, client_of, offers_items
@@ -64,6 +65,7 @@ class Snapshot:
     explaining: Ahead
     sentences: SentenceMemory
     outside: Outside
+    recorder: Recorder | None  # None where nothing is kept
     tell: Callable[[Status], None]
     say: Callable[[str], None]  # to the user
     version_now: Callable[[str], int | None]  # of an open document; the editor may have gone on since the snapshot
@@ -170,6 +172,7 @@ class Session:
         self.ahead = Ahead()
         self.explaining = Ahead()
         self.sentences = SentenceMemory()
+        self.recorder: Recorder | None = None
         self.publisher = Publisher(editor.publish)
         self.outside = outside
         self._given = settings  # by the command line and the initialization options
@@ -199,6 +202,7 @@ class Session:
             explaining=self.explaining,
             sentences=self.sentences,
             outside=self.outside,
+            recorder=self.recorder if self.settings.record_prompts else None,
             tell=self.tell,
             say=self._editor.say,
             version_now=self.version_of,

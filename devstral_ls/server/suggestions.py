@@ -19,7 +19,9 @@ from devstral_ls.server.views import Selection, View, covering_word
 from devstral_ls.text import Document, Edit, Place
 
 if TYPE_CHECKING:  # loaded with the model, after start-up
-    from devstral_ls.engine.request import Metrics
+    from devstral_ls.engine.face import Engine
+    from devstral_ls.engine.request import Generation, Metrics
+    from devstral_ls.features.inline_completion import Plan, Watch
     from devstral_ls.features.outcome import Outcome
 
 _LOGGER = logging.getLogger(__name__)
@@ -94,6 +96,7 @@ async def _outcome(snapshot: Snapshot, view: View, asked: Asked, cancel: CancelT
         sources=snapshot.sources_beside(asked.uri),
         settings=snapshot.settings,
         memory=snapshot.memory,
+        watch=_watch(snapshot, engine),
     )
     # What it learns while the model reads the prompt still counts; nobody waits for it.
     snapshot.workspace.semantics.wonder(view.place)
@@ -106,6 +109,21 @@ async def _outcome(snapshot: Snapshot, view: View, asked: Asked, cancel: CancelT
             lambda place, cancel: ask(place, cancel=cancel, key=f"ahead of {asked.uri}", priority=Priority.PREFILL),
         )
     return outcome
+
+
+def _watch(snapshot: Snapshot, engine: "Engine") -> "Watch | None":
+    """Keeps what the model was asked, where the user wants that."""
+    recorder = snapshot.recorder
+    if recorder is None:
+        return None
+    from devstral_ls.features.replay import recording  # noqa: PLC0415 - few want it
+
+    def watch(plan: "Plan", generation: "Generation") -> None:
+        kept = recording(plan, generation, snapshot.settings, engine.facts())
+        if kept is not None:
+            recorder.put(kept)
+
+    return watch
 
 
 def _selection(

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,14 @@ from server_fixtures import SAID
 from devstral_ls.config import Settings
 from devstral_ls.engine import scripted_engine
 from devstral_ls.errors import UsageError
+from devstral_ls.features.replay import Verdict, replay
 from devstral_ls.features.survival import is_alive
 from devstral_ls.ledger import FILE_NAME, Ledger, totals
+from devstral_ls.recordings import FOLDER_NAME, recorded
+from devstral_ls.server.accounts import Accounts
 from devstral_ls.server.conversation import converse
+from devstral_ls.server.feedback import Fate, Offer
+from devstral_ls.text import Document
 
 HALF = "def add(a, b):\n    return"
 
@@ -99,6 +104,76 @@ def test_the_setting_switches_it_off(counted: Editor, file: Path) -> None:
     accept(counted)
     leave(counted)
     assert not file.exists()
+
+
+def test_nothing_is_recorded_unless_it_is_wanted(counted: Editor, file: Path) -> None:
+    """Recordings hold source text, so they are off."""
+    counted.initialize()
+    counted.open(HALF)
+    accept(counted)
+    leave(counted)
+    assert not (file.parent / FOLDER_NAME).exists()
+
+
+def test_what_the_model_was_asked_can_be_recorded(counted: Editor, file: Path) -> None:
+    """And asked again: the same model says the same."""
+    counted.initialize(initializationOptions={"record_prompts": True})
+    counted.open(HALF)
+    accept(counted)
+    leave(counted)
+    first, *_ = recorded(file.parent / FOLDER_NAME)
+    engine = scripted_engine(SAID)
+    replayed = replay(first, engine)
+    engine.close()
+    assert (HALF, Verdict.BIT_EQUAL) == (first["place"]["text"], replayed.verdict)
+
+
+def test_a_workspace_cannot_switch_recording_on(counted: Editor, file: Path) -> None:
+    """Only the user can."""
+    counted.initialize()
+    counted.notify("workspace/didChangeConfiguration", {"settings": {"devstral": {"record_prompts": True}}})
+    counted.open(HALF)
+    accept(counted)
+    leave(counted)
+    assert not (file.parent / FOLDER_NAME).exists()
+
+
+def test_what_was_accepted_is_looked_at_four_times(tmp_path: Path) -> None:
+    """After half a minute, two, five and ten; meanwhile its author deletes it."""
+    file, texts = tmp_path / FILE_NAME, {"now": "return a + b"}
+    due: dict[int, Callable[[], object]] = {}
+
+    def later(after_s: int, look: Callable[[], object]) -> Callable[[], object]:
+        due[after_s] = look
+        return lambda: due.pop(after_s, None)
+
+    accounts = Accounts(file, lambda uri: Document(uri, texts["now"]), lambda: True, later=later)
+    offer = Offer("a", "file:///a.py", 1, "python", 0, "return a + b", "model", 1.0)
+    accounts.heard(offer, Fate.OFFERED, 0)
+    accounts.heard(offer, Fate.ACCEPTED, 12)
+    assert [30, 120, 300, 600] == list(due)
+    for after_s, now in ((30, "return a + b"), (120, "return a + bb"), (300, "pass"), (600, "")):
+        texts["now"] = now
+        due.pop(after_s)()
+    accounts.close()
+    (total,) = totals(file, "language", n_days=1)
+    assert ((1, 1), (1, 1), (0, 1), (0, 1)) == total.alive
+
+
+def test_a_later_acceptance_starts_anew(tmp_path: Path) -> None:
+    """The looks at the first part are given up."""
+    given_up: list[int] = []
+
+    def later(after_s: int, _look: Callable[[], object]) -> Callable[[], object]:
+        return lambda: given_up.append(after_s)
+
+    accounts = Accounts(tmp_path / FILE_NAME, lambda _uri: None, lambda: True, later=later)
+    offer = Offer("a", "file:///a.py", 1, "python", 0, "return a + b", "model", 1.0)
+    accounts.heard(offer, Fate.PARTLY_ACCEPTED, 6)
+    assert [] == given_up
+    accounts.heard(offer, Fate.ACCEPTED, 12)
+    assert [30, 120, 300, 600] == given_up
+    accounts.close()
 
 
 def test_survival_is_told_apart(file: Path) -> None:
