@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -185,6 +185,15 @@ def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings)
         priority=Priority.TYPING,
     )
     return score(hole, outcome, 1e3 * (time.perf_counter() - start_s)), outcome
+
+
+def _root_of(hole: "Hole") -> Path:
+    from devstral_ls.server.workspace import file_path  # noqa: PLC0415  for start-up
+
+    document = hole.place.document
+    file = file_path(document.uri)
+    assert file is not None
+    return file.parents[len(PurePosixPath(document.path).parts) - 1]
 
 
 def _draw(name: str, scores: "Sequence[Score]") -> None:
