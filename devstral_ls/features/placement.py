@@ -27,7 +27,8 @@ def breaks_syntax(place: Place, edit: Edit) -> bool:
     harmless = [_with(place, around, Edit(line, text)) for text in _harmless_lines(place, line)]
     if n_errors and any(_count_errors(each, document.language_id) < n_errors for each in harmless):
         return True
-    return is_refused and any(_is_python(each) for each in harmless)
+    # Without the line an indentation would go that is not the suggestion's.
+    return is_refused and any(_is_python(each) for each in harmless[1:])
 
 
 def _harmless_lines(place: Place, line: Span) -> list[str]:
