@@ -6,11 +6,13 @@ import secrets
 import socketserver
 import sys
 import threading
+import time
 from concurrent.futures import Future
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SHUT_WR
 from typing import Any
 
 from devstral_ls.cancel import CancelToken
@@ -23,6 +25,7 @@ from devstral_ls.remote.private_files import create_private, read_private
 
 MAX_CONNECTIONS = 16
 IDLE_S = 30.0  # a client that says nothing for so long is left
+LINGER_S, LINGER_BYTES = 1.0, 65_536  # for what a refused client still sends, and how much of it at once
 TOKEN_BYTES = 32
 _HOSTS = {"127.0.0.1": AF_INET, "localhost": AF_INET, "::1": AF_INET6, "[::1]": AF_INET6}
 
@@ -143,6 +146,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer and hang up: a body that is not read would be taken for the next request."""
         self.close_connection = True
         self._answer(refused.status, completions.error(refused.words))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Take what is still coming, for a moment: a connection that is closed over unread bytes loses its answer."""
+        end_s = time.monotonic() + LINGER_S
+        with suppress(OSError):
+            self.connection.shutdown(SHUT_WR)
+            self.connection.settimeout(LINGER_S)
+            while time.monotonic() < end_s and self.connection.recv(LINGER_BYTES):
+                pass
 
     def _answer(self, status: HTTPStatus, body: bytes) -> None:
         self.send_response(status)
