@@ -6,8 +6,10 @@ Tested against `git check-ignore`. Left out on purpose: the user's global ignore
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 IGNORE_FILES = (".gitignore", ".devstralignore")
+MAX_IGNORE_FILE_BYTES = 1_000_000
 
 _POSIX_CLASSES = {
     "alpha": "A-Za-z", "digit": "0-9", "alnum": "A-Za-z0-9", "upper": "A-Z", "lower": "a-z",
@@ -42,6 +44,16 @@ class Rules:
             if rule.pattern.fullmatch(name if rule.matches_name else below):
                 return not rule.is_negated
         return None
+
+
+def read_rules(file: Path, folder: str) -> Rules:
+    """The rules of the ignore file of `folder`; none of a file that cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(MAX_IGNORE_FILE_BYTES).decode("utf-8", "replace")
+    except OSError:
+        text = ""
+    return parse_rules(text, folder)
 
 
 def parse_rules(text: str, folder: str = "") -> Rules:

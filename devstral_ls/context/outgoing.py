@@ -3,10 +3,9 @@
 import re
 from pathlib import Path, PurePosixPath
 
-from devstral_ls.context.ignore import IGNORE_FILES, Rules, is_ignored, parse_rules
+from devstral_ls.context.ignore import IGNORE_FILES, is_ignored, read_rules
 from devstral_ls.context.secrets import MASK, is_secret_path, mask_secrets, may_span_lines
 
-MAX_IGNORE_FILE_BYTES = 1_000_000
 _TELLTALE = r"(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|auth)"
 _CAREFUL = re.IGNORECASE
 # `password = "…"`, `"token": '…'`, `api_key: str = "…"`, `--secret "…"`
@@ -52,20 +51,11 @@ def masked(text: str, language_id: str) -> str | None:
 
 def _is_ignored(root: Path, path: str) -> bool:
     """Whether the file or a folder above it is; what no folder above it ignores may still be ignored itself."""
-    chain = [_rules(root / ".git" / "info" / "exclude", "")]
+    chain = [read_rules(root / ".git" / "info" / "exclude", "")]
     parts = PurePosixPath(path).parts
     for depth in range(len(parts)):
         folder = "".join(f"{part}/" for part in parts[:depth])
-        chain += [_rules(root / folder / name, folder) for name in IGNORE_FILES]
+        chain += [read_rules(root / folder / name, folder) for name in IGNORE_FILES]
         if is_ignored(folder + parts[depth], chain, is_folder=depth < len(parts) - 1):
             return True
     return False
-
-
-def _rules(file: Path, folder: str) -> Rules:
-    try:
-        with file.open("rb") as stream:
-            text = stream.read(MAX_IGNORE_FILE_BYTES).decode("utf-8", "replace")
-    except OSError:
-        text = ""
-    return parse_rules(text, folder)

@@ -8,12 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from devstral_ls.context.files import MAX_FILE_BYTES, language_of
-from devstral_ls.context.ignore import IGNORE_FILES, Rules, is_ignored, parse_rules
+from devstral_ls.context.ignore import IGNORE_FILES, Rules, is_ignored, read_rules
 from devstral_ls.context.secrets import is_secret_path
 
 MAX_FILES = 200_000
 MAX_FOLDERS = 100_000
-MAX_IGNORE_FILE_BYTES = 1_000_000
 
 # Other people's code and what tools generate, also where no ignore file says so.
 VENDORED_FOLDERS = frozenset({
@@ -93,17 +92,8 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _rules_in(root: Path, folder: str, names: set[str]) -> list[Rules]:
-    return [_rules(root / folder / name, folder) for name in IGNORE_FILES if name in names]
+    return [read_rules(root / folder / name, folder) for name in IGNORE_FILES if name in names]
 
 
 def _git_excludes(root: Path) -> Rules:
-    return _rules(root / ".git" / "info" / "exclude", "")
-
-
-def _rules(file: Path, folder: str) -> Rules:
-    try:
-        with file.open("rb") as stream:
-            text = stream.read(MAX_IGNORE_FILE_BYTES).decode("utf-8", "replace")
-    except OSError:
-        text = ""
-    return parse_rules(text, folder)
+    return read_rules(root / ".git" / "info" / "exclude", "")

@@ -1,6 +1,5 @@
 """The engine: prompt text in, completions out, whatever the backend."""
 
-import asyncio
 import logging
 import os
 from collections import deque
@@ -12,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.engine import face
 from devstral_ls.engine.adoption import Flights
 from devstral_ls.engine.backends import Backend
 from devstral_ls.engine.decode import Model
@@ -52,7 +52,7 @@ class ModelFacts:
     gives_log_probabilities: bool = False  # whether what the backend calls logits are these
 
 
-class Engine:
+class Engine(face.Engine):
     """Takes requests from any thread; one worker thread of its own loads and runs the model."""
 
     def __init__(
@@ -80,19 +80,6 @@ class Engine:
         self._recent: deque[Metrics] = deque(maxlen=RECENT_LIMIT)
         self._scheduler = Scheduler(self._load, self._recent.append, self._fall_back)
 
-    async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
-        """Completions for a request, best first; cancelling the awaiting task cancels the work."""
-        future = self.submit(request, cancel)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            cancel.cancel()
-            raise
-
-    def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
-        """The same for callers without an event loop."""
-        return self.submit(request, cancel).result()
-
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
         """The same for callers that wait later."""
         return self._scheduler.submit(request, cancel)
@@ -108,12 +95,15 @@ class Engine:
         The same key always means the same texts, so to teach them again costs nothing.
         """
         learned: Future[None] = Future()
-        self._learned.learn(key, texts).add_done_callback(lambda _: learned.set_result(None))
+        if self._facts.project_ladder:
+            self._learned.learn(key, texts).add_done_callback(lambda _: learned.set_result(None))
+        else:  # this model is not told what a project says
+            learned.set_result(None)
         return learned
 
     def knows(self, key: str) -> bool:
-        """Whether what was taught under this key is kept."""
-        return self._learned.knows(key)
+        """Whether there is no need to teach what goes by this key."""
+        return not self._facts.project_ladder or self._learned.knows(key)
 
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""

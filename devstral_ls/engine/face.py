@@ -1,5 +1,6 @@
 """What everybody else sees of an engine, wherever it runs: in this process, or in one that editors share."""
 
+import asyncio
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -12,11 +13,16 @@ class Engine(Protocol):
 
     async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """Completions for a request, best first; cancelling the awaiting task cancels the work."""
-        ...
+        future = self.submit(request, cancel)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            cancel.cancel()
+            raise
 
     def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """The same for callers without an event loop."""
-        ...
+        return self.submit(request, cancel).result()
 
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
         """The same for callers that wait later."""

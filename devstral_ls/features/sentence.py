@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+from devstral_ls.engine.request import Completion
 from devstral_ls.features.endings import DocstringEnd
 from devstral_ls.features.python_tree import Function, span_of
 from devstral_ls.features.writer import Writer
@@ -33,14 +34,11 @@ def in_one_line(written: str) -> str:
     return " ".join(written.replace("\\", "").replace('"', "'").split())
 
 
-def write_sentence(
-    document: Document, node: Function, writer: Writer, *, deadline_ms: float = DEADLINE_MS
-) -> tuple[str, float] | None:
-    """A sentence about the function and the mean log-probability of its tokens; None where the model is too unsure."""
-    hole = docstring_hole(document, node)
-    if hole is None:
-        return None
-    completions = writer.fill(
+def fill_hole(
+    document: Document, hole: DocstringHole, writer: Writer, *, deadline_ms: float = DEADLINE_MS
+) -> list[Completion]:
+    """What the model writes between the quotes, the likeliest first."""
+    return writer.fill(
         document,
         hole.place,
         opening=hole.opening,
@@ -48,7 +46,14 @@ def write_sentence(
         stop=DocstringEnd(),
         deadline_ms=deadline_ms,
     )
-    for each in completions:
+
+
+def write_sentence(
+    document: Document, node: Function, writer: Writer, *, deadline_ms: float = DEADLINE_MS
+) -> tuple[str, float] | None:
+    """A sentence about the function and the mean log-probability of its tokens; None where the model is too unsure."""
+    hole = docstring_hole(document, node)
+    for each in fill_hole(document, hole, writer, deadline_ms=deadline_ms) if hole else []:
         sentence = in_one_line(each.text)
         if _MIN_WORDS <= len(sentence.split()):
             return sentence, each.mean_logprob

@@ -1,6 +1,5 @@
 """An engine that runs in another process, shared with other editors, with the face of one that runs here."""
 
-import asyncio
 import logging
 import threading
 import time
@@ -65,7 +64,7 @@ class Lesson:
             self.future.set_result(None)
 
 
-class SharedEngine:
+class SharedEngine(face.Engine):
     """Takes requests from any thread. One thread of its own hears, judges texts where it is asked to, and answers.
 
     What was sent when the other side dies is answered with nothing, not sent again: it may be what killed it.
@@ -86,19 +85,6 @@ class SharedEngine:
         self._crashes_s: deque[float] = deque(maxlen=CRASHES)
         self._recent: deque[Metrics] = deque(maxlen=RECENT_LIMIT)
         self._meet()
-
-    async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
-        """See `face.Engine`."""
-        future = self.submit(request, cancel)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            cancel.cancel()
-            raise
-
-    def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
-        """See `face.Engine`."""
-        return self.submit(request, cancel).result()
 
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
         """See `face.Engine`."""

@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from devstral_ls.cancel import CancelToken
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.code_actions.written import accepted
-from devstral_ls.features.endings import DocstringEnd
 from devstral_ls.features.fixes import Tools
 from devstral_ls.features.python_tree import Function, enclosing, parse, span_of
-from devstral_ls.features.sentence import DEADLINE_MS, MAX_TOKENS, docstring_hole, in_one_line
+from devstral_ls.features.sentence import docstring_hole, fill_hole, in_one_line
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Edit, Span
 
@@ -43,14 +42,7 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
     hole = docstring_hole(document, node)
     if hole is None:
         return None
-    completions = writer.fill(
-        document,
-        hole.place,
-        opening=hole.opening,
-        max_tokens=MAX_TOKENS,
-        stop=DocstringEnd(),
-        deadline_ms=DEADLINE_MS,
-    )
+    completions = fill_hole(document, hole, writer)
     edits = [(Edit(hole.place, f'{hole.opening}{in_one_line(each.text)}"""\n'),) for each in completions]
     return accepted(offer, document, tools, edits)
 
