@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from devstral_ls.context.files import language_of, read_text
+from devstral_ls.context.roots import Root, Roots
+from devstral_ls.text import Document
 
 MAX_CHARACTERS = 512_000
 MAX_REMEMBERED_DOCUMENTS = 16
@@ -21,7 +23,7 @@ MAX_REMEMBERED_DOCUMENTS = 16
 FRESH_S = 60.0
 
 
-Listing = Callable[[], Iterable[tuple[Path, Iterable[str]]]]  # roots, and the files that may be shown below each
+Listing = Callable[[], Iterable[tuple[Root, Iterable[str]]]]  # roots, and the names of the files that may be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,42 +37,50 @@ class Neighbours:
 class Neighbourhood:
     """Owns the thread that reads the files around documents; `known` only looks, `collect` blocks."""
 
-    def __init__(self, listing: Listing) -> None:
+    def __init__(self, roots: Roots, listing: Listing) -> None:
+        self._roots = roots
         self._listing = listing
         self._known: OrderedDict[str, tuple[float, Neighbours]] = OrderedDict()
         self._reading = threading.Lock()
 
-    def known(self, path: str) -> Neighbours | None:
+    def known(self, document: Document) -> Neighbours | None:
         """What was found around a document, if somebody has looked."""
-        found = self._known.get(path)
+        found = self._known.get(self._roots.named(document).path)
         return None if found is None else found[1]
 
-    def wonder(self, path: str) -> None:
+    def wonder(self, document: Document) -> None:
         """Look around a document in the background, unless that is under way or was done just now."""
-        if not self._is_fresh(path) and not self._reading.locked():
-            threading.Thread(target=self.collect, args=(path,), name="devstral-neighbours", daemon=True).start()
+        if not self._is_fresh(self._roots.named(document).path) and not self._reading.locked():
+            threading.Thread(target=self.collect, args=(document,), name="devstral-neighbours", daemon=True).start()
 
-    def collect(self, path: str) -> Neighbours:
-        """Read the files of the same language around `path`, as many as there is room for."""
+    def collect(self, document: Document) -> Neighbours:
+        """Read the files of the same language around a document, as many as there is room for."""
+        name = self._roots.named(document).path
         with self._reading:
-            if not self._is_fresh(path):
-                self._known[path] = time.monotonic(), _around(path, self._listing())
-                self._known.move_to_end(path)
+            if not self._is_fresh(name):
+                self._known[name] = time.monotonic(), _around(name, self._listing())
+                self._known.move_to_end(name)
                 if MAX_REMEMBERED_DOCUMENTS < len(self._known):
                     self._known.popitem(last=False)
-            return self._known[path][1]
+            return self._known[name][1]
 
-    def _is_fresh(self, path: str) -> bool:
-        found = self._known.get(path)
+    def _is_fresh(self, name: str) -> bool:
+        found = self._known.get(name)
         return found is not None and time.monotonic() - found[0] < FRESH_S
 
 
-def _around(path: str, listing: Iterable[tuple[Path, Iterable[str]]]) -> Neighbours:
-    texts = within_limit(read_text(root, other) or "" for root, paths in listing for other in nearest(path, paths))
+def _around(name: str, listing: Iterable[tuple[Root, Iterable[str]]]) -> Neighbours:
+    roots = {other: root for root, names in listing for other in names}
+    texts = within_limit(_text(roots[other], other) for other in nearest(name, roots))
     digest = blake2b(digest_size=16)
     for text in texts:
         digest.update(text.encode("utf-8", "surrogatepass"))
     return Neighbours(digest.hexdigest(), texts)
+
+
+def _text(root: Root, name: str) -> str:
+    path = root.path_in(name)
+    return (path is not None and read_text(root.folder, path)) or ""
 
 
 def within_limit(texts: Iterable[str]) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Workspace:
         self.semantics = Semantics(self.roots, self._libraries)
         self._indexes: dict[Root, Index] = {}
         self._wide_ones: set[Path] = set()  # too wide by our rule, but wanted
-        self.neighbourhood = Neighbourhood(self._listing)
+        self.neighbourhood = Neighbourhood(self.roots, self._listing)
         self.layouts: OrderedDict[str, Layout] = OrderedDict()
         self._overlay_paths: list[str] = []
         self._overlay_records: list[Record] = []
@@ -132,14 +132,14 @@ class Workspace:
                 return found
         return None
 
-    def _listing(self) -> Iterator[tuple[Path, Iterable[str]]]:
-        """The roots, each with the files below it: those that its index knows, or else those that are found."""
+    def _listing(self) -> Iterator[tuple[Root, Iterable[str]]]:
+        """The roots, each with the names of its files: those that its index knows, or else those that are found."""
         for root in self.roots.each:
             index = self._indexes.get(root)
             if index is not None and index.columns is not None:
-                yield root.folder, [path for name in index.columns.paths if (path := root.path_in(name)) is not None]
+                yield root, index.columns.paths
             elif root.folder not in self.too_wide:
-                yield root.folder, (found.path for found in islice(walk(root.folder), MAX_LISTED_FILES))
+                yield root, (root.prefix + found.path for found in islice(walk(root.folder), MAX_LISTED_FILES))
 
     def _source_in(self, folder: Path, inside: str, path: str) -> SourceText | None:
         file = folder / inside

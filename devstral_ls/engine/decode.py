@@ -107,6 +107,7 @@ class Decoding:
         self._n_reused = self._n_prefilled = self._n_drafted = self._n_accepted = 0
         self._cache = CacheKind.UNUSED
         self._mixer: Mixer | None = None
+        self._has_project = False
         self._ended: FinishReason | None = None
 
     def steps(self) -> Steps:
@@ -204,6 +205,7 @@ class Decoding:
         others = model.indexes.of_references(request.references, model.tokenizer.encode)
         if model.mixing is not None:
             project = model.learned.index(request.project) if request.project else None
+            self._has_project = project is not None
             self._mixer = Mixer(model.mixing, [model.indexes.exact(tokens), *others], project)
         if model.speculation is None or request.max_tokens < MIN_SPECULATED_TOKENS:
             return None
@@ -326,6 +328,7 @@ class Decoding:
             n_drafted_tokens=self._n_drafted,
             n_accepted_tokens=self._n_accepted,
             cache=self._cache,
+            has_project=self._has_project,
         )
 
 

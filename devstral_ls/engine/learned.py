@@ -44,9 +44,10 @@ class LearnedTexts:
         return key in self._indexes
 
     def index(self, key: str) -> MatchIndex | None:
-        """What was learned under a key, or None: nothing, or not yet."""
+        """What was learned under a key, or None: nothing, not yet, or not possible."""
         made = self._indexes.get(key)
-        return made.result() if made is not None and made.done() and not made.cancelled() else None
+        is_there = made is not None and made.done() and not made.cancelled() and made.exception() is None
+        return made.result() if made is not None and is_there else None
 
     def close(self) -> None:
         """Forget what is waiting to be indexed."""

@@ -125,6 +125,7 @@ class Metrics:
     n_drafted_tokens: int = 0
     n_accepted_tokens: int = 0
     cache: CacheKind = CacheKind.UNUSED
+    has_project: bool = False  # whether what the project says was mixed in
 
     @property
     def is_adopted(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.config import Settings
-from devstral_ls.context import Budget, Context, Sources, gather
+from devstral_ls.context import Budget, Context, Neighbours, Sources, gather
 from devstral_ls.engine.request import (
     Block,
     Completion,
@@ -53,6 +53,7 @@ class Plan:
     request: GenerationRequest
     threshold: Threshold | None  # None where somebody asked for it
     names: NameCosts | None  # None where nothing is known of names
+    neighbours: Neighbours | None = None  # what the request calls its project, where that has been read
 
 
 Watch = Callable[[Plan, Generation], None]
@@ -109,7 +110,7 @@ def suggest_blocking(
 
 def learn_around(place: Place, *, engine: "Engine", sources: Sources) -> None:
     """Have the engine learn the files around `place` now; an editor has it done in the background."""
-    neighbours = sources.workspace.neighbourhood.collect(place.document.path)
+    neighbours = sources.workspace.neighbourhood.collect(place.document)
     if neighbours.texts:
         engine.learn(neighbours.key, neighbours.texts).result()
 
@@ -126,6 +127,7 @@ def plan(
     if not context.prefix and place.before:
         return Silence.SECRETS
     names = name_costs(place, sources) if settings.known_names_only and not shape.nesting.quote else None
+    neighbours = _learned(place, engine, sources) if settings.context_tokens else None
     request = GenerationRequest(
         prompt=_prompt(place.document, context),
         key=key,
@@ -135,11 +137,11 @@ def plan(
         stop=shape,
         cost=names,
         references=_elsewhere(place, context),
-        project=_learned(place, engine, sources) if settings.context_tokens else "",
+        project=neighbours.key if neighbours else "",
         n_best=MAX_CANDIDATES if priority is Priority.EXPLICIT else 1,
     )
     threshold = None if priority is Priority.EXPLICIT else THRESHOLDS[settings.eagerness]
-    return Plan(place, shape, request, threshold, names)
+    return Plan(place, shape, request, threshold, names, neighbours)
 
 
 def judge(plan: Plan, generation: Generation) -> Outcome:
@@ -214,13 +216,13 @@ def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
     return tuple(_with_plain_breaks(text) for text in nearest if text.strip())
 
 
-def _learned(place: Place, engine: "Engine", sources: Sources) -> str:
-    """What the engine calls the files around this document, if they have been read; it may still be learning them."""
-    neighbours = sources.workspace.neighbourhood.known(place.document.path)
+def _learned(place: Place, engine: "Engine", sources: Sources) -> Neighbours | None:
+    """The files around this document, if they have been read; the engine may still be learning them."""
+    neighbours = sources.workspace.neighbourhood.known(place.document)
     if neighbours is None or not neighbours.texts:
-        return ""
+        return None
     engine.learn(neighbours.key, neighbours.texts)
-    return neighbours.key
+    return neighbours
 
 
 def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:

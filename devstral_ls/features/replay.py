@@ -96,6 +96,7 @@ def recording(
         "max_tokens": request.max_tokens,
         "n_best": request.n_best,
         "references": list(request.references),
+        "project": asdict(plan.neighbours) if plan.neighbours and generation.metrics.has_project else None,
         "names": None if plan.names is None else plan.names.looked_up(),
         "said": [asdict(each) for each in generation.completions],
         "cache": generation.metrics.cache,
@@ -107,12 +108,20 @@ def replay(recorded: Mapping[str, Any], engine: "Engine") -> Replayed:
     if recorded.get("format") != FORMAT:
         raise UsageError(f"recording {recorded.get('id')} is of another version of devstral-ls")
     try:
-        request = _request(recorded)
+        request = replace(_request(recorded), project=_taught(recorded["project"], engine))
         then = tuple(_completion(each) for each in recorded["said"])
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise UsageError(f"recording {recorded.get('id')} is damaged ({type(error).__name__}: {error})") from error
     now = engine.generate_blocking(request, CancelToken()).completions
     return Replayed(then, now)
+
+
+def _taught(project: Mapping[str, Any] | None, engine: "Engine") -> str:
+    """What the engine calls the project's texts of then, once it has learned them."""
+    if project is None:
+        return ""
+    engine.learn(project["key"], tuple(project["texts"])).result()
+    return str(project["key"])
 
 
 def _request(recorded: Mapping[str, Any]) -> GenerationRequest:

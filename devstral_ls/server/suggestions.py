@@ -100,7 +100,8 @@ async def _outcome(snapshot: Snapshot, view: View, asked: Asked, cancel: CancelT
     )
     # What it learns while the model reads the prompt still counts; nobody waits for it.
     snapshot.workspace.semantics.wonder(view.place)
-    snapshot.workspace.neighbourhood.wonder(view.place.document.path)
+    if snapshot.settings.context_tokens:
+        snapshot.workspace.neighbourhood.wonder(view.place.document)
     priority = Priority.EXPLICIT if asked.is_explicit else Priority.TYPING
     outcome = await ask(view.place, cancel=cancel, key=asked.uri, priority=priority)
     if outcome.suggestions:

@@ -39,7 +39,7 @@ from devstral_ls.errors import BackendError, DevstralError
 from devstral_ls.sharing.rules import Json, rule_data
 
 # Part of what two sides must agree on; raise it with every change of what is said here.
-PROTOCOL = 1
+PROTOCOL = 2
 
 ASKED = "asked"  # stands for a stop rule that stays with the client
 

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from devstral_ls.engine import scripted_engine
 from devstral_ls.engine.learned import MAX_KEYS, LearnedTexts
 
 
@@ -59,3 +60,24 @@ def test_no_text_is_no_harm() -> None:
     index = learned.index("key")
     assert index is not None
     assert index.longest(encode("a")) is None
+
+
+def test_what_cannot_be_learned_is_not_there() -> None:
+    """A failure in the background is no failure of the requests that would have used it."""
+
+    def fail(text: str) -> NDArray[np.int64]:
+        raise MemoryError(text)
+
+    learned = LearnedTexts(fail)
+    assert isinstance(learned.learn("key", ("abc",)).exception(), MemoryError)
+    assert learned.index("key") is None
+
+
+def test_a_model_that_repeats_no_project_is_taught_nothing() -> None:
+    """Its bundle says nothing of how much a project's words weigh, so nothing is indexed for it."""
+    engine = scripted_engine({})
+    try:
+        assert engine.knows("key")
+        assert engine.learn("key", ("abc",)).done()
+    finally:
+        engine.close()

@@ -1,6 +1,8 @@
 """What the project's other files say is said again, by the model that comes with the package."""
 
+import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,18 +12,28 @@ from devstral_ls.config import Settings
 from devstral_ls.context import Sources, Workspace
 from devstral_ls.engine import embedded_bundle, open_engine
 from devstral_ls.engine.face import Engine
-from devstral_ls.features.inline_completion import learn_around, suggest_blocking
+from devstral_ls.engine.request import Priority
+from devstral_ls.features.inline_completion import Plan, learn_around, plan, suggest_blocking
+from devstral_ls.features.replay import Verdict, recording, replay
 from devstral_ls.text import Document, Place
 
 ELSEWHERE = "import ledger\n\n\ndef pay(invoice):\n    ledger.enter_voucher(invoice.number, quarter=invoice.quarter)\n"
 TYPED = "import ledger\n\n\ndef refund(invoice):\n    ledger.enter_voucher("
 
 
+@contextmanager
+def opened() -> Iterator[Engine]:
+    engine = open_engine(embedded_bundle(), n_threads=1)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = open_engine(embedded_bundle(), n_threads=1)
-    yield engine
-    engine.close()
+    with opened() as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -31,9 +43,11 @@ def sources(tmp_path: Path) -> Iterator[Sources]:
         yield Sources(workspace=workspace)
 
 
+PLACE = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
+
+
 def said(engine: Engine, sources: Sources, settings: Settings) -> str:
-    place = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
-    outcome = suggest_blocking(place, engine=engine, sources=sources, settings=settings, cancel=CancelToken())
+    outcome = suggest_blocking(PLACE, engine=engine, sources=sources, settings=settings, cancel=CancelToken())
     return outcome.suggestions[0].text if outcome.suggestions else ""
 
 
@@ -41,14 +55,26 @@ def test_the_project_is_repeated(engine: Engine, sources: Sources) -> None:
     """A call that another file has made is made alike, once the engine has learned that file."""
     settings = Settings(deadline_ms=60_000)
     before = said(engine, sources, settings)
-    place = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
-    learn_around(place, engine=engine, sources=sources)
+    learn_around(PLACE, engine=engine, sources=sources)
     assert "quarter=" not in before
     assert "invoice.number, quarter=invoice.quarter)" == said(engine, sources, settings)
 
 
 def test_without_other_files_nothing_of_them_is_said(engine: Engine, sources: Sources) -> None:
     """Who wants no context of other files gets none of their words either."""
-    place = Place(Document("file:///refunds.py", TYPED, path="refunds.py"), len(TYPED))
-    learn_around(place, engine=engine, sources=sources)
+    learn_around(PLACE, engine=engine, sources=sources)
     assert "quarter=" not in said(engine, sources, Settings(context_tokens=0, deadline_ms=60_000))
+
+
+def test_a_replay_has_the_project_of_then(engine: Engine, sources: Sources) -> None:
+    """What was mixed in is recorded, so a fresh engine says the same to the last bit, and not without it."""
+    settings = Settings(deadline_ms=60_000)
+    with opened() as first:
+        learn_around(PLACE, engine=first, sources=sources)
+        planned = plan(PLACE, engine=first, sources=sources, settings=settings, key="", priority=Priority.EXPLICIT)
+        assert isinstance(planned, Plan)
+        kept = recording(planned, first.generate_blocking(planned.request, CancelToken()), settings, first.facts())
+    assert kept is not None
+    with opened() as another:
+        assert Verdict.BIT_EQUAL is replay(json.loads(json.dumps(kept)), another).verdict
+    assert Verdict.DIFFERENT is replay(kept | {"project": None}, engine).verdict
