@@ -9,12 +9,12 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from devstral_ls.config import Settings
+from devstral_ls.release import version
 from devstral_ls.remote.parcel import Send
 from devstral_ls.server import capabilities
 from devstral_ls.server.lifecycle import EXIT_UNEXPECTED, watch_process
@@ -118,7 +118,7 @@ class Conversation:
         client = capabilities.client_of(params)
         options = params.get("initializationOptions")
         settings, _ = self._settings.changed_by(options if isinstance(options, dict) else {})
-        told = {"name": "devstral-ls", "version": _version()}
+        told = {"name": "devstral-ls", "version": version()}
         reply = {"capabilities": capabilities.advertised(client, settings), "serverInfo": told}
         self._sink.write(result_frame(message_id, reply))
         self._is_greeted = True
@@ -205,10 +205,3 @@ async def converse(
     await conversation.end()
     writer.close()
     return code
-
-
-def _version() -> str:
-    try:
-        return version("devstral-ls")
-    except PackageNotFoundError:  # run from a checkout
-        return "0"

@@ -9,11 +9,11 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from devstral_ls.engine.manifest import MANIFEST_NAME, file_sha256
 from devstral_ls.errors import NotShared
+from devstral_ls.release import version
 from devstral_ls.sharing.messages import PROTOCOL
 
 FOLDER_VARIABLE = "DEVSTRAL_LS_RUNTIME"
@@ -45,7 +45,7 @@ def wanted_engine(folder: Path, *, provider: str, n_threads: int) -> Wanted:
     """What this server, as it is installed, wants for the model in this folder."""
     model = folder.resolve()
     digest = file_sha256(model / MANIFEST_NAME)
-    return Wanted(model=str(model), manifest_sha256=digest, provider=provider, n_threads=n_threads, version=_version())
+    return Wanted(model=str(model), manifest_sha256=digest, provider=provider, n_threads=n_threads, version=version())
 
 
 def socket_path(wanted: Wanted, folder: Path) -> Path:
@@ -85,10 +85,3 @@ def _runtime_folder(environment: Mapping[str, str]) -> Path:
     if runtime and Path(runtime).is_dir():
         return Path(runtime) / "devstral-ls"
     return Path(tempfile.gettempdir()) / f"devstral-ls-{os.geteuid()}"
-
-
-def _version() -> str:
-    try:
-        return version("devstral-ls")
-    except PackageNotFoundError:  # run from a checkout
-        return "0"
