@@ -1,6 +1,8 @@
 """Type a real file through the real server process at 60 keys a second, each with a request, and never cancel.
 
-python benchmarks/server/typing_latency.py [--scripted | --model FOLDER] [--seconds 300] [--rate 60]
+python benchmarks/server/typing_latency.py [--scripted | --model FOLDER] [--project FOLDER] [--seconds 300] [--rate 60]
+
+With a project the file is a new one in it, whose other files are indexed, learned and repeated.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +25,6 @@ from record import percentile, record  # noqa: E402 - in benchmarks
 
 from devstral_ls.server.wire import frame, frames  # noqa: E402
 
-URI = "file:///typed.py"
 LAST_REPLY_S = 30.0
 SCRIPTED = """
 from devstral_ls.engine import scripted_engine
@@ -49,9 +51,11 @@ def main() -> None:
     )
     assert server.stdin is not None
     assert server.stdout is not None
-    figures = type_through(server.pid, server.stdin, server.stdout, given.rate, given.seconds)
+    talk = Talk(server.stdin, given.project.resolve() if given.project else None)
+    figures = type_through(talk, server.pid, server.stdout, given.rate, given.seconds)
     figures["exit_code"] = server.wait(LAST_REPLY_S)
     name = "server_typing_scripted" if given.scripted else "server_typing"
+    name += "_in_a_project" if given.project else ""
     print(json.dumps(figures, indent=2))
     print(record(name, {"model": "scripted" if given.scripted else given.model or "embedded", **figures}))
 
@@ -60,20 +64,48 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scripted", action="store_true")
     parser.add_argument("--model", default="")
+    parser.add_argument("--project", type=Path)
     parser.add_argument("--seconds", type=int, default=300)
     parser.add_argument("--rate", type=float, default=60.0)
     return parser.parse_args()
 
 
-def type_through(pid: int, sink: BinaryIO, source: BinaryIO, rate: float, seconds: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The editor's side: a file that does not exist yet, in a project or alone."""
+
+    sink: BinaryIO
+    project: Path | None
+
+    @property
+    def uri(self) -> str:
+        return ((self.project or Path("/")) / "typed.py").as_uri()
+
+    def begin(self) -> None:
+        root = self.project.as_uri() if self.project else None
+        say(self.sink, id="start", method="initialize", params={"processId": None, "rootUri": root, "capabilities": {}})
+        say(self.sink, method="initialized", params={})
+        document = {"uri": self.uri, "languageId": "python", "version": 1, "text": ""}
+        say(self.sink, method="textDocument/didOpen", params={"textDocument": document})
+
+    def change(self, version: int, line: int, column: int, typed: str) -> None:
+        position = {"line": line, "character": column}
+        edit = {"range": {"start": position, "end": position}, "text": typed}
+        document = {"uri": self.uri, "version": version}
+        say(self.sink, method="textDocument/didChange", params={"textDocument": document, "contentChanges": [edit]})
+
+    def ask(self, request_id: object, line: int, column: int) -> None:
+        position = {"line": line, "character": column}
+        params = {"textDocument": {"uri": self.uri}, "position": position, "context": {"triggerKind": 2}}
+        say(self.sink, id=request_id, method="textDocument/inlineCompletion", params=params)
+
+
+def type_through(talk: Talk, pid: int, source: BinaryIO, rate: float, seconds: int) -> dict[str, Any]:
     """Type for so long; latencies from each request to its reply, counts, and the memory of the server."""
     replies: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
     threading.Thread(target=listen, args=(source, replies), daemon=True).start()
-    say(sink, id="start", method="initialize", params={"processId": None, "rootUri": None, "capabilities": {}})
-    say(sink, method="initialized", params={})
-    document = {"uri": URI, "languageId": "python", "version": 1, "text": ""}
-    say(sink, method="textDocument/didOpen", params={"textDocument": document})
-    warm_up(sink, replies)
+    talk.begin()
+    warm_up(talk, replies)
     sent_s: dict[int, float] = {}
     memory_mib: list[float] = []
     text = Path(textwrap.__file__).read_text(encoding="utf-8")
@@ -83,14 +115,14 @@ def type_through(pid: int, sink: BinaryIO, source: BinaryIO, rate: float, second
     for number in range(n_keys):
         typed = text[number % len(text)]
         wait_until(start_s + number / rate)
-        change(sink, number + 2, line, column, typed)
+        talk.change(number + 2, line, column, typed)
         line, column = (line + 1, 0) if typed == "\n" else (line, column + 1)
         sent_s[number] = time.perf_counter()
-        say(sink, id=number, method="textDocument/inlineCompletion", params=place(line, column))
+        talk.ask(number, line, column)
         if number % max(1, n_keys // 20) == 0:
             memory_mib.append(resident_mib(pid))
     memory_mib.append(resident_mib(pid))
-    return figures_of(sent_s, collect(replies, n_keys), memory_mib, sink)
+    return figures_of(sent_s, collect(replies, n_keys), memory_mib, talk.sink)
 
 
 def figures_of(
@@ -121,9 +153,9 @@ def listen(source: BinaryIO, replies: "queue.Queue[tuple[float, dict[str, Any]]]
             replies.put((at_s, message))
 
 
-def warm_up(sink: BinaryIO, replies: "queue.Queue[tuple[float, dict[str, Any]]]") -> None:
+def warm_up(talk: Talk, replies: "queue.Queue[tuple[float, dict[str, Any]]]") -> None:
     """Wait until the model has answered once."""
-    say(sink, id="warm", method="textDocument/inlineCompletion", params=place(0, 0))
+    talk.ask("warm", 0, 0)
     while replies.get(timeout=60)[1]["id"] != "warm":
         pass
 
@@ -136,18 +168,6 @@ def collect(replies: "queue.Queue[tuple[float, dict[str, Any]]]", n_wanted: int)
         except queue.Empty:
             break
     return got
-
-
-def change(sink: BinaryIO, version: int, line: int, column: int, typed: str) -> None:
-    position = {"line": line, "character": column}
-    edit = {"range": {"start": position, "end": position}, "text": typed}
-    document = {"uri": URI, "version": version}
-    say(sink, method="textDocument/didChange", params={"textDocument": document, "contentChanges": [edit]})
-
-
-def place(line: int, column: int) -> dict[str, Any]:
-    position = {"line": line, "character": column}
-    return {"textDocument": {"uri": URI}, "position": position, "context": {"triggerKind": 2}}
 
 
 def say(sink: BinaryIO, **message: Any) -> None:

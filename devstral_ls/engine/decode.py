@@ -306,8 +306,8 @@ class Decoding:
         """Whether the caller wants no more; remembers why."""
         if self._cancel.is_cancelled:
             self._ended = FinishReason.CANCELLED
-        elif self._outdated.is_cancelled:
-            self._ended = FinishReason.SUPERSEDED
+        elif self._outdated.reason is not None:
+            self._ended = FinishReason(self._outdated.reason)
         elif self._request.deadline_ms is not None and self._request.deadline_ms <= self._clock.elapsed_ms():
             self._ended = FinishReason.DEADLINE
         return self._ended is not None

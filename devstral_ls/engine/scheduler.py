@@ -80,7 +80,7 @@ class Scheduler:
                 outdated.append(max(self._queue))
             self._look()
         self._make_outdated(outdated)
-        forget = cancel.on_cancel(lambda: self._cancel(job, cancel.reason or "cancelled"))
+        forget = cancel.on_cancel(lambda: self._withdraw(job, cancel.reason or "cancelled"))
         job.future.add_done_callback(lambda _: forget())
         return job.future
 
@@ -112,6 +112,18 @@ class Scheduler:
         for job in jobs:
             job.outdated.cancel(FinishReason.SUPERSEDED)
             self._drop(job, FinishReason.SUPERSEDED)
+
+    def _withdraw(self, job: Job, reason: str) -> None:
+        """Nobody wants the answer any more.
+
+        An editor withdraws a request with every key. The prompt behind the next key begins the same, so what is
+        being read for this one is read to the end of its chunk: else fast typing would never get past the first.
+        """
+        if job.request.priority is Priority.TYPING:
+            job.outdated.cancel(FinishReason.CANCELLED)
+            self._drop(job, FinishReason.CANCELLED)
+        else:
+            self._cancel(job, reason)
 
     def _cancel(self, job: Job, reason: str) -> None:
         job.cancel.cancel(reason)

@@ -15,7 +15,7 @@ from devstral_ls.engine.speculation import Drafter
 Row = NDArray[np.float32]  # [vocab]
 
 # A chunk lasts about as long as another request may have to wait.
-CHUNK_MS = 60.0
+CHUNK_MS = 40.0
 CHUNK_TOKENS = (32, 64, 128, 256, 512)
 
 

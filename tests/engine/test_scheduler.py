@@ -43,10 +43,26 @@ def test_cancel_in_the_middle(open_engine: OpenEngine) -> None:
     engine, backend = open_engine({"x": "12345"})
     gate = backend.gate(after_calls=3)
     cancel = CancelToken()
-    future = submit(engine, ask("x"), cancel)
+    future = submit(engine, ask("x", priority=Priority.FIX), cancel)
     gate.wait_until_reached()
     cancel.cancel()
     assert ("123", FinishReason.CANCELLED) == (future.result().completions[0].text, future.result().metrics.finish)
+
+
+def test_fast_typing_reads_on(open_engine: OpenEngine) -> None:
+    """A long prompt is read although every request for it is withdrawn before its first chunk is through."""
+    engine, backend = open_engine({"x": "1"})
+    text, finishes = "y" * 200, []
+    for n_typed in range(4):
+        gate, cancel = backend.gate(), CancelToken()
+        future = submit(engine, ask(text + "x" * n_typed), cancel)
+        gate.wait_until_reached()
+        cancel.cancel()
+        gate.open()
+        finishes.append(future.result().metrics.finish)
+    assert [FinishReason.CANCELLED] * 4 == finishes
+    begun = [call.n_past for call in backend.calls]
+    assert sorted(set(begun)) == begun, "nothing is read twice"
 
 
 def test_cancel_while_waiting(open_engine: OpenEngine) -> None:

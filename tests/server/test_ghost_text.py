@@ -103,6 +103,7 @@ def test_a_newer_request_supersedes_the_older_one(connect: Connect) -> None:
     gate.wait_until_reached()
     newer = editor.request_inline(1, 10)
     assert {"items": []} == editor.result(older)
+    gate.open()
     assert ["return a + b"] == editor.texts(newer)
 
 
