@@ -1,13 +1,15 @@
-"""What became of suggestions, counted in a database of the user's own; no source text is ever in it.
+"""What became of suggestions and what they cost, counted in a database of the user's own, without any source text.
 
 The only module beside the index that knows SQLite. A ledger that cannot be written costs a line in the log.
 """
 
 import logging
+import math
 import queue
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,6 +33,16 @@ CREATE TABLE IF NOT EXISTS suggestion(
 CREATE TABLE IF NOT EXISTS survival(
     id TEXT, after_s INTEGER, is_alive INTEGER, PRIMARY KEY(id, after_s)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS request(
+    day INTEGER, work TEXT, cache TEXT, finish TEXT, step INTEGER,
+    n INTEGER, n_read INTEGER, n_written INTEGER, queue_ms REAL, write_ms REAL,
+    PRIMARY KEY(day, work, cache, finish, step)
+) WITHOUT ROWID;
+"""
+_COUNT = """
+INSERT INTO request VALUES (?,?,?,?,?,1,?,?,?,?) ON CONFLICT DO UPDATE SET
+    n = n + 1, n_read = n_read + excluded.n_read, n_written = n_written + excluded.n_written,
+    queue_ms = queue_ms + excluded.queue_ms, write_ms = write_ms + excluded.write_ms
 """
 _TOTALS = f"""
 SELECT {{by}}, count(*), sum(0 < n_accepted), sum(is_partial), sum(n_accepted), avg(latency_ms), {
@@ -42,6 +54,11 @@ SELECT {{by}}, count(*), sum(0 < n_accepted), sum(is_partial), sum(n_accepted), 
 }
 FROM suggestion s WHERE ? <= at_s GROUP BY 1 ORDER BY 2 DESC
 """  # noqa: S608  made of constants
+
+# Times are counted in steps of a quarter of an octave: a percentile is right to 9 %, and a day takes few rows.
+_STEPS_AN_OCTAVE = 4
+_DAY_S = 86_400
+_WITHDRAWN = ("cancelled", "superseded")  # by a key that was typed meanwhile
 
 _Entry = Callable[[sqlite3.Connection], object]
 
@@ -57,6 +74,37 @@ class Total:
     n_characters: int  # that were accepted
     latency_ms: float | None  # mean
     alive: tuple[tuple[int, int], ...]  # for each of SURVIVALS_S: how many lived, of how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What one request to the model cost, as the engine's metrics say; its kind, cache and end by their names."""
+
+    work: str
+    cache: str
+    finish: str
+    n_read: int  # tokens of the prompt that were not in a cache
+    n_written: int  # tokens
+    queue_ms: float
+    write_ms: float  # behind the first token
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All requests of one kind; times are of those that were not withdrawn."""
+
+    name: str
+    n_requests: int
+    n_withdrawn: int
+    caches: dict[str, int]
+    finishes: dict[str, int]
+    mean_read: float
+    mean_written: float
+    mean_queue_ms: float
+    tokens_per_s: float | None
+    p50_ms: float | None
+    p95_ms: float | None
 
 
 class Ledger:
@@ -86,6 +134,13 @@ class Ledger:
         row = (offer_id, after_s, is_alive)
         self._put(lambda db: db.execute("INSERT OR REPLACE INTO survival VALUES (?,?,?)", row))
 
+    def spent(self, cost: Spent) -> None:
+        """A request to the model has ended."""
+        step = round(_STEPS_AN_OCTAVE * math.log2(max(cost.total_ms, 0.01)))
+        kind = (int(time.time() // _DAY_S), cost.work, cost.cache, cost.finish, step)
+        row = (*kind, cost.n_read, cost.n_written, cost.queue_ms, cost.write_ms)
+        self._put(lambda db: db.execute(_COUNT, row))
+
     def close(self) -> None:
         """Write what waits."""
         self._entries.put(None)
@@ -110,12 +165,76 @@ class Ledger:
 def totals(file: Path, by: str, *, n_days: int) -> list[Total]:
     """What the ledger in `file` says of the last days, by "language" or "source"; the largest first."""
     assert by in ("language", "source")
+    return [_total(row) for row in _rows(file, _TOTALS.format(by=by), time.time() - _DAY_S * n_days)]
+
+
+def work_done(file: Path, *, n_days: int) -> list[Work]:
+    """What the requests of the last days cost, by kind; the most frequent first."""
+    by_kind: dict[str, list[_Counted]] = {}
+    for row in _rows(
+        file,
+        "SELECT work, cache, finish, step, n, n_read, n_written, queue_ms, write_ms FROM request WHERE ? <= day",
+        time.time() // _DAY_S - n_days,
+    ):
+        by_kind.setdefault(row[0], []).append(_Counted(*row[1:]))
+    return sorted((_work(name, rows) for name, rows in by_kind.items()), key=lambda work: -work.n_requests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A row of requests that went alike."""
+
+    cache: str
+    finish: str
+    step: int
+    n: int
+    n_read: int
+    n_written: int
+    queue_ms: float
+    write_ms: float
+
+
+def _work(name: str, rows: list[_Counted]) -> Work:
+    caches, finishes = Counter[str](), Counter[str]()
+    for row in rows:
+        caches[row.cache] += row.n
+        finishes[row.finish] += row.n
+    n_requests = sum(caches.values())
+    ended = sorted((row for row in rows if row.finish not in _WITHDRAWN), key=lambda row: row.step)
+    write_s = sum(row.write_ms for row in ended) / 1e3
+    n_behind_first = sum(max(0, row.n_written - row.n) for row in ended)
+    return Work(
+        name=name,
+        n_requests=n_requests,
+        n_withdrawn=sum(finishes[finish] for finish in _WITHDRAWN),
+        caches=dict(caches),
+        finishes=dict(finishes),
+        mean_read=sum(row.n_read for row in rows) / n_requests,
+        mean_written=sum(row.n_written for row in rows) / n_requests,
+        mean_queue_ms=sum(row.queue_ms for row in rows) / n_requests,
+        tokens_per_s=n_behind_first / write_s if write_s else None,
+        p50_ms=_percentile(ended, 0.5),
+        p95_ms=_percentile(ended, 0.95),
+    )
+
+
+def _percentile(rows: list[_Counted], share: float) -> float | None:
+    """Of rows in the order of their times."""
+    left = share * sum(row.n for row in rows)
+    for row in rows:
+        left -= row.n
+        if left <= 0:
+            return float(2.0 ** (row.step / _STEPS_AN_OCTAVE))
+    return None
+
+
+def _rows(file: Path, query: str, since: float) -> list[tuple[Any, ...]]:
     if not file.exists():
         return []
-    since_s = time.time() - 86_400 * n_days
     try:
         with closing(sqlite3.connect(file, timeout=LOCK_TIMEOUT_S)) as database:
-            return [_total(row) for row in database.execute(_TOTALS.format(by=by), (since_s,))]
+            database.executescript(_SCHEMA)  # an older one has fewer tables
+            return database.execute(query, (since,)).fetchall()
     except sqlite3.Error as error:
         raise UsageError(f"{file} cannot be read ({error}); move it away and counting starts anew") from error
 
@@ -133,7 +252,8 @@ def _open(file: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = OFF")
     database.executescript(_SCHEMA)
-    oldest_s = time.time() - 86_400 * KEPT_DAYS
+    oldest_s = time.time() - _DAY_S * KEPT_DAYS
     database.execute("DELETE FROM survival WHERE id IN (SELECT id FROM suggestion WHERE at_s < ?)", (oldest_s,))
     database.execute("DELETE FROM suggestion WHERE at_s < ?", (oldest_s,))
+    database.execute("DELETE FROM request WHERE day < ?", (oldest_s // _DAY_S,))
     return database

@@ -5,16 +5,25 @@ what the new prompt shares with the last one, the rest is read, and then the mos
 end of the line. Same weights, same prompts, key by key in turn; the engine heals torn words and mixes in what the
 text said before, and goes on with what was generated where the user typed just that.
 
+With `--server` it is llama.cpp's own server on the loopback, its HTTP included; it ends a line before its first
+line break, also where that comes first.
+
 Needs `llama-cpp-python`, built from its source for this machine (its default), and `gguf`.
 
-python benchmarks/engine/typing_against_llama.py
+python benchmarks/engine/typing_against_llama.py [--server LLAMA-SERVER]
 """
 
+import json
+import socket
+import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from gguf_bundle import write_gguf
@@ -23,28 +32,49 @@ from workload import MAX_TOKENS, Place, arguments, line_end, opened, percentile,
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine import resolve_bundle
+from devstral_ls.engine.engine import Engine
 from devstral_ls.engine.manifest import TOKENIZER_NAME, read_manifest
 from devstral_ls.engine.prompts import InfillPrompts
 from devstral_ls.engine.tokenizer import Tokenizer, Tokens
 
+START_S = 60.0
 
-class Completer:
+
+class Completer(Protocol):
     """llama.cpp with one prompt in its cache."""
-
-    def __init__(self, folder: Path, scratch: Path, n_threads: int) -> None:
-        manifest = read_manifest(folder)
-        write_gguf(folder, scratch / "model.gguf")
-        self._window_tokens = manifest.window_tokens
-        self._llama = Llama(scratch / "model.gguf", n_threads=n_threads, window_tokens=self._window_tokens, flash=True)
-        self._tokenizer = Tokenizer.open(folder / TOKENIZER_NAME)
-        self._prompts = InfillPrompts(manifest.prompt_formats["infill"], self._tokenizer, manifest.bos_token_id)
-        self._ends = set(manifest.eos_token_ids) | set(self._prompts.stop_tokens)
-        self._held = np.empty(0, np.int64)
 
     def complete(self, place: Place) -> dict[str, float]:
         """Milliseconds to the first token and to the whole line, tokenising included, and what was read."""
+        ...
+
+
+class Prompts:
+    """Of one bundle, as its model was trained on them."""
+
+    def __init__(self, folder: Path) -> None:
+        manifest = read_manifest(folder)
+        self.window_tokens = manifest.window_tokens
+        self.tokenizer = Tokenizer.open(folder / TOKENIZER_NAME)
+        self._formats = InfillPrompts(manifest.prompt_formats["infill"], self.tokenizer, manifest.bos_token_id)
+        self.ends = set(manifest.eos_token_ids) | set(self._formats.stop_tokens)
+
+    def tokens(self, place: Place) -> Tokens:
+        return self._formats.render(place.request().prompt, self.window_tokens - MAX_TOKENS)
+
+
+class Library:
+    """llama.cpp in this process."""
+
+    def __init__(self, prompts: Prompts, weights: Path, n_threads: int) -> None:
+        self._prompts = prompts
+        self._llama = Llama(weights, n_threads=n_threads, window_tokens=prompts.window_tokens, flash=True)
+        self._tokenizer, self._ends = prompts.tokenizer, prompts.ends
+        self._held = np.empty(0, np.int64)
+
+    def complete(self, place: Place) -> dict[str, float]:
+        """See `Completer`."""
         start_s = time.perf_counter()
-        tokens = self._prompts.render(place.request().prompt, self._window_tokens - MAX_TOKENS)
+        tokens = self._prompts.tokens(place)
         shared = min(n_shared(self._held, tokens), len(tokens) - 1)
         self._llama.rewind(shared)
         token = int(self._llama.logits(tokens[shared:], n_past=shared)[0].argmax())
@@ -63,20 +93,105 @@ class Completer:
         return said
 
 
+class Served:
+    """llama.cpp's server, spoken to over a connection that stays open."""
+
+    def __init__(self, prompts: Prompts, port: int) -> None:
+        self._prompts = prompts
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=START_S)
+
+    def is_ready(self) -> bool:
+        try:
+            return self._asked("GET", "/health")["status"] == "ok"
+        except (OSError, KeyError):
+            self._connection.close()
+            return False
+
+    def complete(self, place: Place) -> dict[str, float]:
+        """See `Completer`; the time to the first token is the server's own account of reading the prompt."""
+        start_s = time.perf_counter()
+        question = {
+            "prompt": self._prompts.tokens(place).tolist(),
+            "n_predict": MAX_TOKENS,
+            "cache_prompt": True,
+            "samplers": ["top_k"],
+            "top_k": 1,
+            "stop": ["\n"],
+        }
+        answer = self._asked("POST", "/completion", question)
+        total_ms = 1e3 * (time.perf_counter() - start_s)
+        told = answer["timings"]
+        return {
+            "first_token_ms": told["prompt_ms"],
+            "total_ms": total_ms,
+            "read": told["prompt_n"],
+            "written": told["predicted_n"],
+        }
+
+    def _asked(self, method: str, path: str, question: object = None) -> dict[str, Any]:
+        body = None if question is None else json.dumps(question)
+        self._connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer: dict[str, Any] = json.loads(self._connection.getresponse().read())
+        return answer
+
+
+@contextmanager
+def serving(program: Path, prompts: Prompts, weights: Path, n_threads: int) -> Iterator[Served]:
+    """llama.cpp's server with these weights, on a free port of the loopback, until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    options = {
+        "--model": weights,
+        "--host": "127.0.0.1",
+        "--port": port,
+        "--threads": n_threads,
+        "--threads-http": 1,
+        "--ctx-size": prompts.window_tokens,
+        "--parallel": 1,
+        "--flash-attn": "on",
+    }
+    words = [str(program), "--no-webui", *(str(word) for pair in options.items() for word in pair)]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        served, end_s = Served(prompts, port), time.monotonic() + START_S
+        while not served.is_ready():
+            if server.poll() is not None or end_s < time.monotonic():
+                raise SystemExit(f"{program} does not serve; exit code {server.poll()}")
+            time.sleep(0.1)
+        yield served
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def main() -> None:
-    given = arguments(__doc__).parse_args()
-    folder = resolve_bundle(given.model)
+    parser = arguments(__doc__)
+    parser.add_argument("--server", type=Path, help="llama.cpp's server, instead of its library")
+    given = parser.parse_args()
     engine = opened(given)
+    folder, n_threads = resolve_bundle(given.model), int(str(engine.facts()["n_threads"]))
     with tempfile.TemporaryDirectory() as scratch:
-        llama = Completer(folder, Path(scratch), int(str(engine.facts()["n_threads"])))
-        ours, theirs = [], []
-        for seed, file in enumerate(sources().items()):
-            for place in typing(*file, seed):
-                metrics = engine.generate_blocking(place.request(), CancelToken()).metrics
-                answer = llama.complete(place)
-                if not place.is_jump:
-                    ours.append(ours_told(metrics))
-                    theirs.append(answer)
+        weights = Path(scratch) / "model.gguf"
+        write_gguf(folder, weights)
+        prompts = Prompts(folder)
+        if given.server is None:
+            compare(engine, Library(prompts, weights, n_threads), "engine_typing_against_llama")
+        else:
+            with serving(given.server, prompts, weights, n_threads) as llama:
+                compare(engine, llama, "engine_typing_against_llama_server")
+    engine.close()
+
+
+def compare(engine: Engine, llama: Completer, name: str) -> None:
+    """Each key through both, in turn."""
+    ours, theirs = [], []
+    for seed, file in enumerate(sources().items()):
+        for place in typing(*file, seed):
+            metrics = engine.generate_blocking(place.request(), CancelToken()).metrics
+            answer = llama.complete(place)
+            if not place.is_jump:
+                ours.append(ours_told(metrics))
+                theirs.append(answer)
     figures = {
         "model": engine.facts()["model"],
         "threads": engine.facts()["n_threads"],
@@ -88,8 +203,7 @@ def main() -> None:
             for kind in ("first_token_ms", "total_ms")
         },
     }
-    engine.close()
-    print(record("engine_typing_against_llama", figures).read_text())
+    print(record(name, figures).read_text())
 
 
 def ours_told(metrics: Any) -> dict[str, float]:

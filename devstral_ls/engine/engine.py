@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import numpy as np
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine import face
 from devstral_ls.engine.adoption import Flights
+from devstral_ls.engine.answered import Answered
 from devstral_ls.engine.backends import Backend
 from devstral_ls.engine.decode import Model
 from devstral_ls.engine.learned import LearnedTexts
@@ -20,7 +20,7 @@ from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Ladder, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
 from devstral_ls.engine.prompts import InfillPrompts
-from devstral_ls.engine.request import Generation, GenerationRequest, Metrics, Priority
+from devstral_ls.engine.request import Generation, GenerationRequest, Priority
 from devstral_ls.engine.scheduler import Scheduler
 from devstral_ls.engine.speculation import Speculation
 from devstral_ls.engine.stream import Pace
@@ -32,7 +32,6 @@ _LOGGER = logging.getLogger(__name__)
 # What parked caches may take: enough for many places in a small model, and for two long prompts in any.
 CACHE_LIMIT_MIB = 64
 TWO_PROMPTS_TOKENS = 2 * 4096
-RECENT_LIMIT = 256
 # More threads than this wait for memory rather than compute.
 MAX_THREADS = 8
 
@@ -77,8 +76,8 @@ class Engine(face.Engine):
         self._speculation = speculation
         self._model: Model | None = None
         self._refusal: DevstralError | None = None
-        self._recent: deque[Metrics] = deque(maxlen=RECENT_LIMIT)
-        self._scheduler = Scheduler(self._load, self._recent.append, self._fall_back)
+        self.answered = Answered()
+        self._scheduler = Scheduler(self._load, self.answered.add, self._fall_back)
 
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
         """The same for callers that wait later."""
@@ -108,10 +107,6 @@ class Engine(face.Engine):
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""
         return len(self._tokenizer.encode(text))
-
-    def recent(self) -> tuple[Metrics, ...]:
-        """Metrics of the last requests, oldest first."""
-        return tuple(self._recent)
 
     def facts(self) -> dict[str, object]:
         """What `doctor` and the status show."""

@@ -5,11 +5,14 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.engine.request import Generation, GenerationRequest, Metrics
+from devstral_ls.engine.answered import Answered
+from devstral_ls.engine.request import Generation, GenerationRequest
 
 
 class Engine(Protocol):
     """Takes requests from any thread, answers each exactly once."""
+
+    answered: Answered  # what became of this process's requests
 
     async def generate(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """Completions for a request, best first; cancelling the awaiting task cancels the work."""
@@ -37,10 +40,6 @@ class Engine(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """How much of a budget this text takes."""
-        ...
-
-    def recent(self) -> tuple[Metrics, ...]:
-        """Metrics of the last requests, oldest first."""
         ...
 
     def facts(self) -> dict[str, object]:

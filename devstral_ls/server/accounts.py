@@ -1,14 +1,19 @@
-"""Keeps the ledger of one conversation: what was offered, what was taken, and what of that is still there later."""
+"""Keeps the ledger of one conversation: what was offered and taken, what of that is still there later, what it cost."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devstral_ls.features.survival import is_alive
-from devstral_ls.ledger import SURVIVALS_S, Ledger
+from devstral_ls.ledger import SURVIVALS_S, Ledger, Spent
 from devstral_ls.server.feedback import Fate, Offer
 from devstral_ls.text import Document
+
+if TYPE_CHECKING:  # loaded with the model, after start-up
+    from devstral_ls.engine.request import Metrics
 
 MAX_WATCHED = 64  # accepted suggestions that are looked at again
 
@@ -27,6 +32,7 @@ class Accounts:
         self._find = find
         self._is_wanted = is_wanted
         self._opened: Ledger | None = None
+        self._opening = threading.Lock()
         self._later = later or _in_the_loop
         self._looks: dict[str, list[Callable[[], object]]] = {}  # each gives one look up
 
@@ -48,6 +54,22 @@ class Accounts:
             self._ledger.accepted(offer.id, n_characters, is_partial=fate is Fate.PARTLY_ACCEPTED)
             self._watch(offer, offer.text[:n_characters])
 
+    def spent(self, metrics: "Metrics") -> None:
+        """A listener of the engine, called in its thread."""
+        if self._is_wanted():
+            self._ledger.spent(
+                Spent(
+                    work=metrics.priority.name.lower(),
+                    cache=metrics.cache,
+                    finish=metrics.finish,
+                    n_read=metrics.n_prefilled_tokens,
+                    n_written=metrics.n_generated_tokens,
+                    queue_ms=metrics.queue_ms,
+                    write_ms=max(0.0, metrics.total_ms - metrics.first_token_ms),
+                    total_ms=metrics.total_ms,
+                )
+            )
+
     def close(self) -> None:
         for looks in self._looks.values():
             for give_up in looks:
@@ -57,10 +79,11 @@ class Accounts:
 
     @property
     def _ledger(self) -> Ledger:
-        """Opened by the first entry: who never gets a suggestion gets no file."""
-        if self._opened is None:
-            self._opened = Ledger(self._file)
-        return self._opened
+        """Opened by the first entry: who never asks the model gets no file."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = Ledger(self._file)
+            return self._opened
 
     def _watch(self, offer: Offer, accepted: str) -> None:
         """Look at it again after each of `SURVIVALS_S`; a later acceptance of the same offer starts anew."""

@@ -59,7 +59,10 @@ def assemble(
     """A server for the editor whose greeting, the parameters of initialize, has been answered."""
 
     async def load_engine(session: Session) -> "Engine":
-        return await load(server, session, open_engine or open_bundle)
+        engine = await load(server, session, open_engine or open_bundle)
+        if accounts is not None:
+            engine.answered.listen(accounts.spent)
+        return engine
 
     server = Server(stop=stop)
     link = Link(server)
@@ -69,7 +72,8 @@ def assemble(
     server.session.initialize(greeting)
     if data_folder is not None:
         server.session.recorder = Recorder(data_folder / FOLDER_NAME)
-    return Assembly(server, _accounts(server.session, data_folder))
+    accounts = _accounts(server.session, data_folder)
+    return Assembly(server, accounts)
 
 
 def _accounts(session: Session, data_folder: Path | None) -> Accounts | None:

@@ -130,7 +130,7 @@ async def _explained_outside(snapshot: Snapshot, arguments: Sequence[Any] | None
 async def metrics(snapshot: Snapshot, _params: object, _cancel: CancelToken) -> dict[str, object]:
     """Ours: where the time of the last generations went, newest last; counts and milliseconds, no text."""
     engine = await asyncio.shield(snapshot.engine)
-    return {"recent": [each.record() for each in engine.recent()]}
+    return {"recent": [each.record() for each in engine.answered.recent()]}
 
 
 def opened(session: Session, params: types.DidOpenTextDocumentParams) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine import face
-from devstral_ls.engine.request import FinishReason, Generation, GenerationRequest, Metrics
+from devstral_ls.engine.answered import Answered
+from devstral_ls.engine.request import FinishReason, Generation, GenerationRequest
 from devstral_ls.errors import DevstralError, EngineClosed, NotShared
 from devstral_ls.sharing.channel import Channel
 from devstral_ls.sharing.messages import CostNumbers, error_of, generation_of, request_data, unanswered
@@ -22,7 +23,6 @@ from devstral_ls.sharing.rules import Json
 if TYPE_CHECKING:  # numpy and the tokenizer, loaded when tokens are counted
     from devstral_ls.engine.tokenizer import Tokenizer
 
-RECENT_LIMIT = 256
 LESSONS_LIMIT = 4
 SILENCE_S = 5.0  # twice as long without a word, though asked for one, and the engine counts as dead
 CRASHES = 2  # within `CRASHES_S`: from then on this process has its own engine
@@ -83,7 +83,7 @@ class SharedEngine(face.Engine):
         self._is_meeting = False
         self._is_closed = False
         self._crashes_s: deque[float] = deque(maxlen=CRASHES)
-        self._recent: deque[Metrics] = deque(maxlen=RECENT_LIMIT)
+        self.answered = Answered()
         self._meet()
 
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
@@ -119,10 +119,6 @@ class SharedEngine(face.Engine):
     def count_tokens(self, text: str) -> int:
         """See `face.Engine`; the tokenizer is here, without the model."""
         return len(self._tokenizer.encode(text))
-
-    def recent(self) -> tuple[Metrics, ...]:
-        """See `face.Engine`: of this process's requests only."""
-        return tuple(self._recent)
 
     def facts(self) -> dict[str, object]:
         """See `face.Engine`."""
@@ -308,7 +304,7 @@ class SharedEngine(face.Engine):
 
     def _answer(self, asked: Asked, generation: Generation) -> None:
         if self._is_open(asked):
-            self._recent.append(generation.metrics)
+            self.answered.add(generation.metrics)
             asked.future.set_result(generation)
 
     def _fail(self, asked: Asked, error: BaseException) -> None:

@@ -203,7 +203,7 @@ def test_recent_requests_are_remembered(open_engine: OpenEngine) -> None:
     """The last requests' metrics can be looked at."""
     engine, _ = open_engine({"x": "y"})
     say(engine, ask("x", priority=Priority.HOVER))
-    assert [Priority.HOVER] == [metrics.priority for metrics in engine.recent()]
+    assert [Priority.HOVER] == [metrics.priority for metrics in engine.answered.recent()]
 
 
 def test_records_say_where_the_prompt_came_from(open_engine: OpenEngine) -> None:
@@ -212,7 +212,7 @@ def test_records_say_where_the_prompt_came_from(open_engine: OpenEngine) -> None
     head = "x = 1\n" * 40
     for typed, key in (("one #", "a"), ("one #a", "a"), ("one #z" * 100, "a"), ("two #", "b")):
         say(engine, ask(head + typed, key=key))
-    assert ["cold", "adopted", "warm", "copied"] == [metrics.cache for metrics in engine.recent()]
+    assert ["cold", "adopted", "warm", "copied"] == [metrics.cache for metrics in engine.answered.recent()]
 
 
 def test_records_are_plain_and_bounded(open_engine: OpenEngine) -> None:
@@ -220,7 +220,7 @@ def test_records_are_plain_and_bounded(open_engine: OpenEngine) -> None:
     engine, _ = open_engine({"#": "abcdef"})
     for n in range(RECENT_LIMIT + 3):
         say(engine, ask(f"{n}#", max_tokens=2))
-    records = [json.loads(json.dumps(metrics.record())) for metrics in engine.recent()]
+    records = [json.loads(json.dumps(metrics.record())) for metrics in engine.answered.recent()]
     assert list(range(3, RECENT_LIMIT + 3)) == [record["request_number"] for record in records]
     assert {("length", 2, True)} == {(r["finish"], r["n_generated_tokens"], 0 < r["tokens_per_s"]) for r in records}
 

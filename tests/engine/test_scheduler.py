@@ -154,5 +154,5 @@ def test_failing_backend_fails_one_request(open_engine: OpenEngine) -> None:
     failed = submit(engine, ask("x"))
     assert "BackendError" == type(failed.exception()).__name__
     backend.script = script
-    assert ["failed"] == [metrics.finish for metrics in engine.recent()]
+    assert ["failed"] == [metrics.finish for metrics in engine.answered.recent()]
     assert "1" == say(engine, ask("x")).completions[0].text

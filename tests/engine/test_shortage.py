@@ -79,7 +79,7 @@ def test_nothing_left_fails_one_request() -> None:
     with pytest.raises(OutOfMemory, match="no memory in the script"):
         text_of(engine)
     assert "abc" == text_of(engine)
-    assert [FinishReason.FAILED, FinishReason.END] == [metrics.finish for metrics in engine.recent()]
+    assert [FinishReason.FAILED, FinishReason.END] == [metrics.finish for metrics in engine.answered.recent()]
     engine.close()
 
 

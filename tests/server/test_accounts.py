@@ -15,7 +15,7 @@ from devstral_ls.engine import scripted_engine
 from devstral_ls.errors import UsageError
 from devstral_ls.features.replay import Verdict, replay
 from devstral_ls.features.survival import is_alive
-from devstral_ls.ledger import FILE_NAME, Ledger, totals
+from devstral_ls.ledger import FILE_NAME, Ledger, totals, work_done
 from devstral_ls.recordings import FOLDER_NAME, recorded
 from devstral_ls.server.accounts import Accounts
 from devstral_ls.server.conversation import converse
@@ -219,3 +219,14 @@ def test_a_damaged_ledger_stops_nobody(file: Path) -> None:
 def test_half_of_it_must_be_there(now: str, expected: bool) -> None:
     """An edit distance below one half counts as alive."""
     assert expected == is_alive("return a + b", now, 1)
+
+
+def test_what_the_model_was_asked_is_counted(counted: Editor, file: Path) -> None:
+    """By kind, cache and end; the text of no request is kept."""
+    counted.initialize()
+    counted.open(HALF)
+    counted.texts(counted.request_inline(1, 10))
+    leave(counted)
+    typing = next(work for work in work_done(file, n_days=1) if work.name == "typing")
+    assert (1, {"cold": 1}) == (typing.n_requests, typing.caches)
+    assert b"def add" not in file.read_bytes()

@@ -140,7 +140,7 @@ def test_typing_goes_before_the_fix_of_another(here: StartHere) -> None:
     wait_until(lambda: 2 <= len(daemon.engine._scheduler._jobs()))
     gate.open()
     fix.result(PATIENCE_S), typed.result(PATIENCE_S)
-    assert [Priority.TYPING, Priority.FIX] == [each.priority for each in daemon.engine.recent()]
+    assert [Priority.TYPING, Priority.FIX] == [each.priority for each in daemon.engine.answered.recent()]
 
 
 def test_fixes_take_turns(here: StartHere) -> None:
@@ -159,7 +159,7 @@ def test_fixes_take_turns(here: StartHere) -> None:
     gate.open()
     for future in futures:
         future.result(PATIENCE_S)
-    n_tokens = [each.n_prompt_tokens for each in daemon.engine.recent()]
+    n_tokens = [each.n_prompt_tokens for each in daemon.engine.answered.recent()]
     assert [0, 9, 1, 2] == [n - n_tokens[0] for n in n_tokens]
 
 
