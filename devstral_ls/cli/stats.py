@@ -29,9 +29,8 @@ def stats(
     found = {by: totals(file, by, n_days=n_days) for by in ("language", "source")}
     work = work_done(file, n_days=n_days)
     if as_json:
-        print(
-            json.dumps({by: [asdict(each) for each in rows] for by, rows in {**found, "work": work}.items()}, indent=2)
-        )
+        told = {by: [asdict(each) for each in rows] for by, rows in found.items()}
+        print(json.dumps({**told, "work": [asdict(each) for each in work]}, indent=2))
         return
     if found["language"]:
         for by, rows in found.items():
