@@ -10,8 +10,9 @@ from asking import VOCAB_SIZE, OpenEngine, ask, say
 from hypothesis import given, settings, strategies as st
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.engine.answered import LIMIT
 from devstral_ls.engine.backends.scripted import ScriptedBackend, engine_on, noise
-from devstral_ls.engine.engine import RECENT_LIMIT, Engine, ModelFacts
+from devstral_ls.engine.engine import Engine, ModelFacts
 from devstral_ls.engine.request import CostRule, FinishReason, Priority, Sampling
 from devstral_ls.engine.tokenizer import byte_tokenizer
 from devstral_ls.errors import BundleDamaged, EngineClosed
@@ -218,10 +219,10 @@ def test_records_say_where_the_prompt_came_from(open_engine: OpenEngine) -> None
 def test_records_are_plain_and_bounded(open_engine: OpenEngine) -> None:
     """The ring keeps the newest requests only, and each is ready for JSON with its number and its speed."""
     engine, _ = open_engine({"#": "abcdef"})
-    for n in range(RECENT_LIMIT + 3):
+    for n in range(LIMIT + 3):
         say(engine, ask(f"{n}#", max_tokens=2))
     records = [json.loads(json.dumps(metrics.record())) for metrics in engine.answered.recent()]
-    assert list(range(3, RECENT_LIMIT + 3)) == [record["request_number"] for record in records]
+    assert list(range(3, LIMIT + 3)) == [record["request_number"] for record in records]
     assert {("length", 2, True)} == {(r["finish"], r["n_generated_tokens"], 0 < r["tokens_per_s"]) for r in records}
 
 
