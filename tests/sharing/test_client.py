@@ -205,7 +205,7 @@ def test_cancelling_frees_the_engine(here: StartHere) -> None:
     engine = daemon.client()
     gate = backend.gate(after_calls=1)
     cancel = CancelToken()
-    future = engine.submit(ask(), cancel)
+    future = engine.submit(ask(priority=Priority.FIX), cancel)
     gate.wait_until_reached()
     cancel.cancel()
     assert [] == texts(future.result(0))
