@@ -113,7 +113,8 @@ class Settings:
     trusted_folders: tuple[str, ...] = field(
         default=(),
         metadata={
-            "doc": "Folders that you trust with all below them: in projects there, and nowhere else, `checkers` run.",
+            "doc": "Folders that you trust with all below them: in projects there, and nowhere else, `checkers` run and"
+            " tests are tried out.",
             "scope": "user",
         },
     )

@@ -4,6 +4,8 @@ from devstral_ls.checkers.comparison import Comparison, compare, span_after
 from devstral_ls.checkers.declarations import declarations_of
 from devstral_ls.checkers.declared import Declaration, Declared
 from devstral_ls.checkers.problem import Checker, Problem, Severity
+from devstral_ls.checkers.project import Project
+from devstral_ls.checkers.rehearsal import Outcome
 from devstral_ls.checkers.ruff import Ruff
 from devstral_ls.checkers.syntax import Broken, Syntax
 from devstral_ls.checkers.topics import Topic, quoted_in, topic_of
@@ -15,7 +17,9 @@ __all__ = [
     "Comparison",
     "Declaration",
     "Declared",
+    "Outcome",
     "Problem",
+    "Project",
     "Ruff",
     "Severity",
     "Syntax",

@@ -18,6 +18,7 @@ from devstral_ls.trace import span
 _DEFAULT_RULES = ("E9", "F", "PLE")
 _MAX_CHARACTERS = 2_000_000
 _N_REMEMBERED = 16
+_FORMAT_MS = 2000
 _BOM = "\ufeff"
 
 
@@ -47,6 +48,12 @@ class Ruff:
         # The folder is withheld: only the file's own name means something to these rules.
         name = PurePosixPath(document.path or document.uri).name or "text.py"
         return [_binary(), "check", *options, f"--select={','.join(self.rules)}", f"--stdin-filename={name}", "-"]
+
+
+def formatted(text: str) -> str:
+    """A text in the form that ruff gives it when nobody has configured anything."""
+    command = [_binary(), "format", "--isolated", "--no-cache", "--quiet", "--stdin-filename=text.py", "-"]
+    return answer_of(command, text, deadline_ms=_FORMAT_MS)
 
 
 @lru_cache(maxsize=_N_REMEMBERED)

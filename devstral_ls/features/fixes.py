@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.checkers import Checker, Problem, Ruff, Topic, Ty, topic_of
+from devstral_ls.checkers import Checker, Problem, Project, Ruff, Topic, Ty, topic_of
 from devstral_ls.features.candidates import Candidate, Case, candidates_for
 from devstral_ls.features.python_tree import parse
 from devstral_ls.features.verification import Baseline, Proof, examine, prove, seen_as
@@ -41,6 +41,7 @@ class Tools:
     neighbours: Sequence[Document] = ()
     types: Ty | None = None
     propose: Propose | None = None
+    project: Project | None = None
     deadline_ms: float = 3000
 
     @property

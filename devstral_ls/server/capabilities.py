@@ -21,7 +21,7 @@ EXPLAIN = "devstral.explain"  # asks a remote model about a place
 CODE_ACTION_KINDS = (
     "quickfix",
     "source.fixAll.devstral",
-    *(f"refactor.rewrite.{each}" for each in ("docstring", "body", "hints", "cases", "simplify")),
+    *(f"refactor.rewrite.{each}" for each in ("docstring", "body", "hints", "cases", "simplify", "test")),
 )
 _INCREMENTAL = 2  # TextDocumentSyncKind
 CONTEXT_SCHEME = "devstral-context"  # of the read-only documents that we can write
@@ -40,6 +40,7 @@ class Client:
     has_inline_completion: bool = False
     has_notebooks: bool = False
     has_versioned_edits: bool = False
+    creates_files: bool = False
     resolves_edits: bool = False
     knows_generated_tag: bool = False
     shows_markdown: bool = False
@@ -74,6 +75,7 @@ def client_of(params: Mapping[str, Any]) -> Client:
         has_inline_completion=told("textDocument", "inlineCompletion") is not None,
         has_notebooks=told("notebookDocument") is not None,
         has_versioned_edits=told("workspace", "workspaceEdit", "documentChanges") is True,
+        creates_files="create" in _texts(told("workspace", "workspaceEdit", "resourceOperations")),
         resolves_edits="edit" in _texts(told("textDocument", "codeAction", "resolveSupport", "properties")),
         knows_generated_tag=told("textDocument", "codeAction", "tagSupport") is not None,
         shows_markdown="markdown" in _texts(told("textDocument", "hover", "contentFormat")),

@@ -12,7 +12,7 @@ from devstral_ls.server.workspace import document_path, file_path
 from devstral_ls.text import Document
 
 if TYPE_CHECKING:  # checkers and features are imported by the thread, when somebody first asks
-    from devstral_ls.checkers import Declared, Ty
+    from devstral_ls.checkers import Declared, Project, Ty
     from devstral_ls.features.fixes import Tools
 
 N_THREADS = 2  # so that a hover does not wait for a fix that asks the model
@@ -53,7 +53,8 @@ class Checking:
         neighbours = (*opened, *self._files_beside(document, opened, roots))
         checkers = (Ruff(), types, grammar()) if types else (Ruff(), grammar())
         programs = programs_for(document, roots, settings)
-        return Tools(checkers=checkers, programs=programs, neighbours=neighbours, types=types)
+        project = _project_of(document, opened, roots, settings)
+        return Tools(checkers=checkers, programs=programs, neighbours=neighbours, types=types, project=project)
 
     def close(self) -> None:
         """End the checkers; what they were asked last is not waited for."""
@@ -116,6 +117,20 @@ def programs_for(document: Document, roots: Sequence[Path], settings: Settings) 
 
     declared = (Declared(each, root) for each in declarations_of(settings.checkers)[0])
     return tuple(each for each in declared if each.speaks(document.language_id))
+
+
+def _project_of(
+    document: Document, opened: Sequence[Document], roots: Sequence[Path], settings: Settings
+) -> "Project | None":
+    """The project that holds the document, with the texts of its files that are open."""
+    from devstral_ls.checkers import Project  # noqa: PLC0415 - for start-up
+
+    root = _root_of(document, roots)
+    if root is None:
+        return None
+    files = ((file_path(each.uri), each) for each in (document, *opened))
+    inside = {file.relative_to(root).as_posix(): each for file, each in files if file and file.is_relative_to(root)}
+    return Project(root, settings.trusts(root), inside)
 
 
 def _root_of(document: Document, roots: Sequence[Path]) -> Path | None:

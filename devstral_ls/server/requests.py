@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
@@ -19,6 +19,9 @@ from devstral_ls.server.feedback import Fate
 from devstral_ls.server.session import Session, Snapshot
 from devstral_ls.server.suggestions import Asked, Suggested, suggest_at
 from devstral_ls.text import Document, Place
+
+if TYPE_CHECKING:  # imported when somebody first asks for a fix
+    from devstral_ls.features.code_actions import Offer
 
 _Result = TypeVar("_Result")
 COMPLETION_MS = 200  # Helix shows a menu only when all servers have answered, or after 250 ms
@@ -66,7 +69,15 @@ async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, canc
     _refuse_if_stale(snapshot, document)
     if offer is None:
         raise JsonRpcRequestFailed(f"nothing could be proven for: {chosen.offer.title}")
+    _refuse_what_cannot_be_made(snapshot, offer)
     return to_lsp.code_action(document, offer, snapshot.client)
+
+
+def _refuse_what_cannot_be_made(snapshot: Snapshot, offer: "Offer") -> None:
+    """A new file, for an editor that does not say that it can make one."""
+    client, other = snapshot.client, offer.elsewhere
+    if other is not None and other.is_new and not (client.creates_files and client.has_versioned_edits):
+        raise JsonRpcRequestFailed(f"this editor makes no files: make {other.document.path} and choose this again")
 
 
 async def _or_refused(work: Coroutine[None, None, _Result]) -> _Result:

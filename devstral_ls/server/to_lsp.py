@@ -72,7 +72,7 @@ def code_action(document: Document, offer: "Offer", client: Client) -> types.Cod
         title=offer.title,
         kind=offer.kind,
         is_preferred=offer.is_preferred or None,
-        edit=None if offer.edits is None else _workspace_edit(document, offer.edits, client),
+        edit=None if offer.edits is None else _edit_of(document, offer, client),
         data=_data(document, offer) if offer.edits is None else None,
         tags=[types.CodeActionTag.LlmGenerated] if offer.is_generated and client.knows_generated_tag else None,
     )
@@ -123,12 +123,24 @@ def _diagnostic(document: Document, problem: "Problem", encoding: Encoding) -> t
     )
 
 
-def _workspace_edit(document: Document, edits: Sequence[Edit], client: Client) -> types.WorkspaceEdit:
+def _edit_of(document: Document, offer: "Offer", client: Client) -> types.WorkspaceEdit:
+    other = offer.elsewhere
+    if other is None:
+        return _workspace_edit(document, offer.edits or (), client, version=document.version)
+    edit = _workspace_edit(other.document, other.edits, client, version=other.version)
+    if other.is_new:
+        edit.document_changes = [types.CreateFile(other.document.uri), *(edit.document_changes or ())]
+    return edit
+
+
+def _workspace_edit(
+    document: Document, edits: Sequence[Edit], client: Client, *, version: int | None
+) -> types.WorkspaceEdit:
     """Edits of one version of a document: an editor that has gone on refuses them."""
     texts = [types.TextEdit(range_of(document, each.span, client.encoding), each.new_text) for each in edits]
     if not client.has_versioned_edits:
         return types.WorkspaceEdit(changes={document.uri: texts})
-    identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+    identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, version)
     return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, [*texts])])
 
 

@@ -166,6 +166,39 @@ def test_foreign_data_is_refused(editor: Editor, data: object) -> None:
     assert INVALID_PARAMS == editor.error_code(message_id)
 
 
+def asked_for_a_test(connect: Connect, folder: Path, **workspace: object) -> tuple[Editor, dict[str, Any]]:
+    """The action that writes a test of a function in a project that its user trusts."""
+    editor = connect().editor
+    capabilities = {**CAPABILITIES, "workspace": {"workspaceEdit": {"documentChanges": True, **workspace}}}
+    options = {"trusted_folders": [str(folder)]}
+    editor.initialize(capabilities, rootUri=folder.as_uri(), initializationOptions=options)
+    uri = (folder / "a.py").as_uri()
+    editor.open("def half(n: int):\n    return n / 2\n", uri=uri)
+    (action,) = actions(editor, 0, 4, "refactor.rewrite.test", uri=uri)
+    return editor, action
+
+
+def test_a_test_is_a_new_file_with_what_the_function_returns(connect: Connect, tmp_path: Path) -> None:
+    """The text need not be saved; the file is made by the editor, and by nobody else."""
+    editor, action = asked_for_a_test(connect, tmp_path, resourceOperations=["create"])
+    resolved = editor.ask("codeAction/resolve", action)
+    made, change = resolved["edit"]["documentChanges"]
+    uri = (tmp_path / "test_a.py").as_uri()
+    assert ({"kind": "create", "uri": uri}, {"uri": uri, "version": None}) == (made, change["textDocument"])
+    assert "assert half(7) == 3.5" in change["edits"][0]["newText"]
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_an_editor_that_makes_no_files_hears_which_one_is_lacking(connect: Connect, tmp_path: Path) -> None:
+    """Then it is enough to make it empty."""
+    editor, action = asked_for_a_test(connect, tmp_path)
+    reply = editor.reply(editor.request("codeAction/resolve", action))
+    assert "make test_a.py and choose this again" in reply["error"]["message"]
+    (tmp_path / "test_a.py").touch()
+    (change,) = editor.ask("codeAction/resolve", action)["edit"]["documentChanges"]
+    assert (tmp_path / "test_a.py").as_uri() == change["textDocument"]["uri"]
+
+
 def test_an_editor_that_cannot_resolve_gets_what_is_ready(connect: Connect) -> None:
     """Without resolve support an action without an edit would do nothing."""
     editor = connect().editor

@@ -16,7 +16,17 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
 ]
 
-TEXT = "import json\nimport trap\n\n\ndef load(text):\n    return jsn.loads(text)\n\n\nprint(json, trap)\n"
+TEXT = (
+    "import json\nimport trap\n\n\ndef load(text):\n    return jsn.loads(text)\n\n\nprint(json, trap)\n\n\n"
+    'def half(n: int):\n    """\n    >>> half(4)\n    2\n    """\n    return n // 2\n'
+)
+CAPABILITIES = {
+    "workspace": {"workspaceEdit": {"documentChanges": True, "resourceOperations": ["create"]}},
+    "textDocument": {
+        "hover": {"contentFormat": ["markdown"]},
+        "codeAction": {"resolveSupport": {"properties": ["edit"]}},
+    },
+}
 PROGRAMS = (
     "bin/python", "bin/python3", "venv/bin/python", ".venv/bin/python", ".venv/bin/ruff", ".venv/bin/ty", "ruff", "ty",
     "node_modules/.bin/ruff", "git",
@@ -72,17 +82,24 @@ def test_nothing_of_an_untrusted_folder_is_run(project: Path, tmp_path: Path) ->
 
 def ask_everything(editor: Editor, path: Path) -> None:
     """Each kind of question once; the answers show that the checkers took part."""
-    editor.initialize({"textDocument": {"hover": {"contentFormat": ["markdown"]}}}, rootUri=path.parent.as_uri())
+    editor.initialize(CAPABILITIES, rootUri=path.parent.as_uri())
     uri = path.as_uri()
     editor.open(TEXT, uri=uri)
     editor.inline(5, 11, uri=uri)
     place = {"start": spot(5, 12), "end": spot(5, 12)}
     for only in (["quickfix"], ["source.fixAll.devstral"], ["refactor"]):
-        asked = {"textDocument": {"uri": uri}, "range": place, "context": {"diagnostics": [], "only": only}}
-        found = editor.ask("textDocument/codeAction", asked)
+        found = actions(editor, uri, place, only)
         if only == ["quickfix"]:
             assert ["verified by" in action["title"] for action in found] == [True]
+    head = {"start": spot(11, 0), "end": spot(11, 0)}
+    (test,) = actions(editor, uri, head, ["refactor.rewrite.test"])
+    assert "not run" in editor.ask("codeAction/resolve", test)["title"]
     assert editor.ask("textDocument/hover", {"textDocument": {"uri": uri}, "position": spot(5, 12)})
+
+
+def actions(editor: Editor, uri: str, place: dict[str, Any], only: list[str]) -> list[dict[str, Any]]:
+    asked = {"textDocument": {"uri": uri}, "range": place, "context": {"diagnostics": [], "only": only}}
+    return list(editor.ask("textDocument/codeAction", asked))
 
 
 def spot(line: int, character: int) -> dict[str, Any]:

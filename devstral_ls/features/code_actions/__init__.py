@@ -5,7 +5,7 @@ from types import ModuleType
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import Cancelled
-from devstral_ls.features.code_actions import body, cases, docstring, fix, fix_all, hints, simplify
+from devstral_ls.features.code_actions import body, cases, docstring, fix, fix_all, hints, simplify, unit_tests
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.fixes import Tools
 from devstral_ls.features.writer import Writer
@@ -15,7 +15,7 @@ __all__ = ["KINDS", "Asked", "Offer", "offers", "resolve"]
 
 _LOGGER = logging.getLogger(__name__)
 _ACTIONS: dict[str, ModuleType] = {"fix": fix, "fix_all": fix_all, "docstring": docstring, "body": body}
-_ACTIONS |= {"hints": hints, "cases": cases, "simplify": simplify}
+_ACTIONS |= {"hints": hints, "cases": cases, "simplify": simplify, "unit_tests": unit_tests}
 KINDS: tuple[str, ...] = tuple(action.KIND for action in _ACTIONS.values())
 
 

@@ -26,6 +26,16 @@ class Asked:
         return not self.only or any(kind == each or kind.startswith(f"{each}.") for each in self.only)
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Edits of another file than the one that the offer was made in."""
+
+    document: Document  # before the edits; empty where the file is new
+    edits: tuple[Edit, ...]
+    version: int | None = None  # where it is open in the editor
+    is_new: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """One line in an editor's menu. Without edits it has to be resolved first."""
@@ -36,6 +46,7 @@ class Offer:
     span: Span
     problem: Problem | None = None
     edits: tuple[Edit, ...] | None = None
+    elsewhere: Elsewhere | None = None
     is_preferred: bool = False
     is_generated: bool = False
 
