@@ -4,6 +4,7 @@ Each gets the same repository, text and cursor as ours and pays for its text wit
 chunks are whole source text, so they pay for bodies too; that is how those systems work.
 """
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -35,17 +36,14 @@ def jaccard_windows(case: Case, repository: Repository) -> Callable[[int], Shown
     words = set(IDENTIFIER.findall("\n".join(before)))
     ranked = []
     for path in _nearest(case.held_out.path, tuple(repository.texts))[:N_NEAREST_FILES]:
-        lines = repository.texts[path].split("\n")
-        windows = [(path, first, min(first + WINDOW_LINES, len(lines))) for first in range(0, len(lines), 10)]
-        scored = [(_jaccard(words, set(IDENTIFIER.findall("\n".join(lines[a:b])))), (p, a, b)) for p, a, b in windows]
-        ranked.append(max(scored))
+        ranked.append(max((_jaccard(words, named), chunk) for chunk, named in _windows(path, repository)))
     ranked_chunks = [chunk for _, chunk in sorted(ranked, reverse=True)]
     return lambda budget_tokens: _filled(ranked_chunks, repository, budget_tokens)
 
 
 def bm25_chunks(case: Case, repository: Repository) -> Callable[[int], Shown]:
     """Search: 40-line chunks of the whole repository by BM25 with the words around the cursor."""
-    chunks, postings, lengths = _chunks(id(repository), repository)
+    chunks, postings, lengths = _chunks(repository)
     lines = case.place.document.text.split("\n")
     near = lines[max(0, case.place.line - 20) : case.place.line + 20]
     scores = np.zeros(len(chunks))
@@ -60,7 +58,7 @@ def bm25_chunks(case: Case, repository: Repository) -> Callable[[int], Shown]:
 def page_rank_map(case: Case, repository: Repository) -> Callable[[int], Shown]:
     """A map: signatures by PageRank over who names whose definitions, walked from the text at hand."""
     own = repository.columns.file_rows[case.held_out.path]
-    graph = _graph(id(repository), repository)
+    graph = _graph(repository)
     here = [(name, count) for name, count in case.record.names.items() if name in graph.definers]
     edges = [
         (definer, _name_weight(name, graph) * np.sqrt(count) * OPEN_FILE_WEIGHT)
@@ -74,6 +72,7 @@ def page_rank_map(case: Case, repository: Repository) -> Callable[[int], Shown]:
     values = np.concatenate([graph.values[kept], [value for _, value in edges]])
     ranks = _page_rank(sources, targets, values, own, repository.columns.n_files)
     by_definition: Counter[tuple[int, str]] = Counter()
+    total = max(1e-9, sum(value for _, value in edges))
     for name, definers in graph.definers.items():
         weight = _name_weight(name, graph) * np.sqrt(graph.n_uses[name])
         for definer in definers:
@@ -81,7 +80,7 @@ def page_rank_map(case: Case, repository: Repository) -> Callable[[int], Shown]:
     for name, count in here:
         for definer in graph.definers[name]:
             share = _name_weight(name, graph) * np.sqrt(count) * OPEN_FILE_WEIGHT
-            by_definition[definer, name] += ranks[own] * share / max(1e-9, sum(value for _, value in edges))
+            by_definition[definer, name] += ranks[own] * share / total
     ranked = [key for key, _ in by_definition.most_common(MAX_MAPPED) if key[0] != own]
     return lambda budget_tokens: _mapped(ranked, repository, budget_tokens)
 
@@ -147,16 +146,17 @@ def _mapped(ranked: list[tuple[int, str]], repository: Repository, budget_tokens
     seen: set[tuple[int, int]] = set()
     left = budget_tokens
     for file, name in ranked:
-        outline = columns.outline(file)
-        for index, symbol in enumerate(outline.symbols):
-            if symbol.name != name or symbol.kind in (Kind.VARIABLE, Kind.FIELD) or left < 0:
-                continue
-            for line in (index, symbol.parent):
+        path = columns.paths[file]
+        outline = repository.records[path].outline
+        for index in _named(path, repository).get(name, ()):
+            if left < 0:
+                return shown_by(chosen)
+            for line in (index, outline.symbols[index].parent):
                 if 0 <= line and (file, line) not in seen:
                     seen.add((file, line))
                     left -= COUNTS.of("\n" + render_symbol(outline, line))
             if 0 <= left:
-                chosen.append(Candidate(columns.paths[file], outline, index, 0, 0, None, 0))
+                chosen.append(Candidate(path, outline, index, 0, 0, None, 0))
     return shown_by(chosen)
 
 
@@ -178,11 +178,31 @@ def _nearest(path: str, paths: tuple[str, ...]) -> list[str]:
     return sorted((each for each in paths if each != path), key=distance)
 
 
-_known: dict[tuple[str, int], Any] = {}
+def _windows(path: str, repository: Repository) -> list[tuple[Chunk, set[str]]]:
+    """The windows of a file, one every ten lines, and the names in each."""
+    if ("windows", path) not in repository.derived:
+        lines = repository.texts[path].split("\n")
+        windows = [(path, first, min(first + WINDOW_LINES, len(lines))) for first in range(0, len(lines), 10)]
+        repository.derived["windows", path] = [(each, _names(lines[each[1] : each[2]])) for each in windows]
+    return repository.derived["windows", path]
 
 
-def _chunks(key: int, repository: Repository) -> tuple[list[Chunk], dict[str, Any], np.ndarray]:
-    if ("chunks", key) not in _known:
+def _names(lines: list[str]) -> set[str]:
+    return set(map(sys.intern, IDENTIFIER.findall("\n".join(lines))))
+
+
+def _named(path: str, repository: Repository) -> dict[str, list[int]]:
+    """The functions and classes of a file by their names."""
+    if ("named", path) not in repository.derived:
+        found = repository.derived["named", path] = defaultdict(list)
+        for index, symbol in enumerate(repository.records[path].outline.symbols):
+            if symbol.kind not in (Kind.VARIABLE, Kind.FIELD):
+                found[symbol.name].append(index)
+    return repository.derived["named", path]
+
+
+def _chunks(repository: Repository) -> tuple[list[Chunk], dict[str, Any], np.ndarray]:
+    if "chunks" not in repository.derived:
         chunks: list[Chunk] = []
         counted: list[Counter[str]] = []
         for path, text in repository.texts.items():
@@ -195,8 +215,8 @@ def _chunks(key: int, repository: Repository) -> tuple[list[Chunk], dict[str, An
             for word, count in words.items():
                 gathered[word].append((row, count))
         postings = {word: tuple(np.array(rows).T) for word, rows in gathered.items()}
-        _known["chunks", key] = (chunks, postings, np.array([max(1, sum(words.values())) for words in counted]))
-    return _known["chunks", key]
+        repository.derived["chunks"] = (chunks, postings, np.array([max(1, sum(words.values())) for words in counted]))
+    return repository.derived["chunks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +231,8 @@ class Graph:
     weight_into: np.ndarray
 
 
-def _graph(key: int, repository: Repository) -> Graph:
-    if ("graph", key) not in _known:
+def _graph(repository: Repository) -> Graph:
+    if "graph" not in repository.derived:
         rows = repository.columns.file_rows
         definers: dict[str, set[int]] = defaultdict(set)
         n_uses: Counter[str] = Counter()
@@ -231,5 +251,5 @@ def _graph(key: int, repository: Repository) -> Graph:
         sources, targets = np.array(list(weights), int).reshape(-1, 2).T
         values = np.array(list(weights.values()))
         into = np.maximum(np.bincount(targets, weights=values, minlength=len(rows)), 1e-9)
-        _known["graph", key] = replace(graph, sources=sources, targets=targets, values=values, weight_into=into)
-    return _known["graph", key]
+        repository.derived["graph"] = replace(graph, sources=sources, targets=targets, values=values, weight_into=into)
+    return repository.derived["graph"]

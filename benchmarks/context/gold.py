@@ -65,9 +65,21 @@ def gold_of(requirement: str, n_lines: int) -> list[HeldOut]:
     kept = BENCH / "gold" / f"{requirement}.json"
     if kept.exists():
         return [_from_json(row) for row in json.loads(kept.read_text())][:n_lines]
-    found = list(_draw(fetch(requirement), n_lines))
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps([asdict(each) for each in found], indent=0))
+    return _kept(kept, list(_draw(fetch(requirement), n_lines)))
+
+
+def completed(requirement: str, n_lines: int) -> list[HeldOut]:
+    """The same, and where a slow machine found fewer than that, more of them from where it stopped."""
+    found = gold_of(requirement, n_lines)
+    if n_lines <= len(found):
+        return found
+    more = _draw(fetch(requirement), n_lines - len(found), after=found[-1] if found else None)
+    return _kept(BENCH / "gold" / f"{requirement}.json", [*found, *more])
+
+
+def _kept(file: Path, found: list[HeldOut]) -> list[HeldOut]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([asdict(each) for each in found], indent=0))
     return found
 
 
@@ -77,7 +89,7 @@ def source_files(root: Path) -> list[str]:
     return [path.as_posix() for path in paths if LEFT_OUT_FOLDERS.isdisjoint(path.parts)]
 
 
-def _draw(root: Path, n_lines: int) -> Iterator[HeldOut]:
+def _draw(root: Path, n_lines: int, after: HeldOut | None = None) -> Iterator[HeldOut]:
     rng = random.Random(SEED)
     _set_up_jedi()
     project = jedi.Project(
@@ -87,6 +99,8 @@ def _draw(root: Path, n_lines: int) -> Iterator[HeldOut]:
     n_a_file = max(3, MAX_LINES // max(1, len(paths)))
     places = [place for path in paths for place in _lines(root, path, rng, n_a_file)]
     rng.shuffle(places)
+    if after is not None:
+        del places[: places.index((after.path, after.line)) + 1]
     n_found, deadline_s = 0, time.monotonic() + MAX_SECONDS
     for path, line in places:
         if n_lines <= n_found or deadline_s < time.monotonic():
@@ -155,7 +169,7 @@ def main() -> None:
     parser.add_argument("--n-lines", type=int, default=100)
     arguments = parser.parse_args()
     for requirement in arguments.requirements:
-        found = gold_of(requirement, arguments.n_lines)
+        found = completed(requirement, arguments.n_lines)
         print(f"{requirement}: {len(found)} lines, {sum(len(each.gold) for each in found)} definitions", flush=True)
 
 

@@ -1,6 +1,7 @@
 """How many of the definitions that a held-out line needs are in the context, by budget and by method.
 
     python benchmarks/context/recall.py --write context_recall        # all repositories, all methods
+    python benchmarks/context/recall.py --write context_recall --repositories jedi==0.19.2      # only its rows
     python benchmarks/context/recall.py --only ours --repositories jedi==0.19.2
 
 The line is cut out of its file, and with it everything that the index knows of the file on disk; in the
@@ -12,10 +13,11 @@ together). `packs.py` looks at the packs themselves.
 """
 
 import argparse
+import json
 import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from gold import Definition, HeldOut, gold_of, source_files
-from record import record
+from record import RESULTS, git, record
 from repositories import HELD_OUT, TUNED, fetch
 
 from devstral_ls.context.columns import Columns, build_columns
@@ -51,6 +53,7 @@ class Repository:
     texts: dict[str, str]
     records: dict[str, Record]
     columns: Columns
+    derived: dict[Hashable, Any] = field(default_factory=dict)  # what methods keep of it from case to case
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ def main() -> None:
     parser.add_argument("--write", metavar="NAME", help="Keep the rows as benchmarks/results/NAME.json")
     arguments = parser.parse_args()
     methods = {name: method for name, method in {"ours": ours, **BASELINES}.items() if name in arguments.only}
-    rows: list[dict[str, Any]] = []
+    rows = _other_rows(arguments.write, arguments.repositories) if arguments.write else []
     for requirement in arguments.repositories:
         repository = open_repository(requirement)
         for form in ("plain", "strict"):
@@ -195,9 +198,17 @@ def main() -> None:
             record(arguments.write, {"budgets": BUDGETS, "rows": rows})
 
 
+def _other_rows(name: str, repositories: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of other repositories that are there already: together they take hours."""
+    kept = RESULTS / f"{name}.json"
+    rows = json.loads(kept.read_text("utf-8"))["figures"]["rows"] if kept.exists() else []
+    return [row for row in rows if row["repository"] not in repositories]
+
+
 def _row(requirement: str, form: str, name: str, n_lines: int, found: np.ndarray) -> dict[str, Any]:
     return {
         "repository": requirement,
+        "commit": git("rev-parse", "--short", "HEAD"),
         "is_tuned": requirement in TUNED,
         "form": form,
         "method": name,
