@@ -34,9 +34,8 @@ def jaccard_windows(case: Case, repository: Repository) -> Callable[[int], Shown
     """Open tabs: of the 20 files nearest by path the 60-line window most like the last 60 lines, best file first."""
     before = case.place.before.split("\n")[-WINDOW_LINES:]
     words = set(IDENTIFIER.findall("\n".join(before)))
-    ranked = []
-    for path in _nearest(case.held_out.path, tuple(repository.texts))[:N_NEAREST_FILES]:
-        ranked.append(max((_jaccard(words, named), chunk) for chunk, named in _windows(path, repository)))
+    nearest = _nearest(case.held_out.path, tuple(repository.texts))[:N_NEAREST_FILES]
+    ranked = [max((_jaccard(words, named), chunk) for chunk, named in _windows(path, repository)) for path in nearest]
     ranked_chunks = [chunk for _, chunk in sorted(ranked, reverse=True)]
     return lambda budget_tokens: _filled(ranked_chunks, repository, budget_tokens)
 
