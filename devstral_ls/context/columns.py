@@ -6,9 +6,9 @@ for each row of another kind, kept as one flat array and the bounds of each list
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import accumulate, chain
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -27,6 +27,7 @@ CURRENT = "current"  # a file that names the generation to read
 NO_ROW = -1
 _EMPTY_ARRAY_BYTES = 128  # an array without elements is all header, and cannot be mapped
 MAX_SIGNATURE_NAMES = 32
+MAX_REMEMBERED_OUTLINES = 4_096
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -137,8 +138,13 @@ class Columns:
     def word_rows(self, keys: NDArray[np.uint64]) -> Ints:
         return _rows_of(self.word_key, keys)
 
+    @cached_property
+    def _outline(self) -> Callable[[int], Outline]:
+        """Reads an outline, and remembers it for as long as this index is in use."""
+        return lru_cache(maxsize=MAX_REMEMBERED_OUTLINES)(partial(_outline_in, self.heap, self.heap_bounds))
+
     def outline(self, file: int) -> Outline:
-        return _outline_at(self, file)
+        return self._outline(file)
 
     def symbols_of(self, file: int) -> range:
         return range(int(self.file_first_symbol[file]), int(self.file_first_symbol[file + 1]))
@@ -159,10 +165,8 @@ def _folder(path: str) -> tuple[str, ...]:
     return tuple(path.split("/")[:-1])
 
 
-@lru_cache(maxsize=4_096)
-def _outline_at(columns: Columns, file: int) -> Outline:
-    start, end = columns.heap_bounds[file], columns.heap_bounds[file + 1]
-    return outline_from_json(columns.heap[start:end].tobytes())
+def _outline_in(heap: NDArray[np.uint8], bounds: NDArray[np.int64], file: int) -> Outline:
+    return outline_from_json(heap[bounds[file] : bounds[file + 1]].tobytes())
 
 
 def _rows_of(sorted_keys: NDArray[np.uint64], keys: NDArray[np.uint64]) -> Ints:

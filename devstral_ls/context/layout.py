@@ -40,9 +40,9 @@ def next_layout(old: Layout, wanted: Sequence[Candidate], budget_tokens: int, co
     still_missing = sum(each.score for each in missing) - sum(each.score for each in appended)
     if MAX_MISSING_SHARE * sum(each.score for each in wanted[:N_BEST]) < still_missing:
         return _fresh(wanted, budget_tokens, counts)
-    return Layout((*old.chosen, *appended), (*old.pieces, *pieces_of(appended)))
+    return Layout((*old.chosen, *(each.alone() for each in appended)), (*old.pieces, *pieces_of(appended)))
 
 
 def _fresh(wanted: Sequence[Candidate], budget_tokens: int, counts: TokenCounts) -> Layout:
     chosen = choose(wanted, int(budget_tokens * FRESH_SHARE), counts)
-    return Layout(tuple(chosen), pieces_of(chosen))
+    return Layout(tuple(each.alone() for each in chosen), pieces_of(chosen))

@@ -1,7 +1,7 @@
 """The best signatures that fit in a budget, grouped by file, never a token over."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,6 +42,10 @@ class Candidate:
         """What it shows, wherever in its file it stands now."""
         symbol = self.outline.symbols[self.symbol]
         return (self.path, self.outline.owner_name(symbol), symbol.signature)
+
+    def alone(self) -> "Candidate":
+        """The same, without the rest of its ranking."""
+        return replace(self, ranking=self.ranking.of(self.row), row=0)
 
 
 def candidates(columns: Columns, ranking: Ranking, hidden: Iterable[str] = ()) -> Iterator[Candidate]:
