@@ -3,6 +3,6 @@
 from devstral_ls.context.gather import gather
 from devstral_ls.context.neighbours import Neighbours
 from devstral_ls.context.pieces import Budget, Context, CountTokens, Piece
-from devstral_ls.context.workspace import Sources, Workspace
+from devstral_ls.context.workspace import WATCHED_FILES, Sources, Workspace
 
-__all__ = ["Budget", "Context", "CountTokens", "Neighbours", "Piece", "Sources", "Workspace", "gather"]
+__all__ = ["WATCHED_FILES", "Budget", "Context", "CountTokens", "Neighbours", "Piece", "Sources", "Workspace", "gather"]

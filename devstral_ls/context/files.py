@@ -34,6 +34,9 @@ _LANGUAGE_BY_SUFFIX = {
 }
 
 
+SUFFIXES = tuple(_LANGUAGE_BY_SUFFIX)
+
+
 def language_of(path: str) -> str:
     """The language of a file by its name, or an empty string."""
     return _LANGUAGE_BY_SUFFIX.get(PurePosixPath(path).suffix, "")

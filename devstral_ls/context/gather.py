@@ -76,7 +76,7 @@ def _stable(place: Place, budget_tokens: int, sources: Sources, counts: TokenCou
         return ()
     workspace, path = sources.workspace, place.document.path
     old = workspace.layouts.get(path, Layout())
-    around = _around(place, workspace.semantics.known(place))
+    around = _around(place, workspace.semantics.known(place), workspace.generation)
     now = {shown: sources.source(shown) for shown in {each.path for each in old.chosen}}
     is_true = not any(_is_outdated(each, now[each.path]) for each in old.chosen)
     if is_true and old.around == around and old.budget_tokens == budget_tokens:
@@ -86,14 +86,14 @@ def _stable(place: Place, budget_tokens: int, sources: Sources, counts: TokenCou
     return fresh.pieces
 
 
-def _around(place: Place, facts: tuple[Fact, ...]) -> tuple[int, str, int]:
+def _around(place: Place, facts: tuple[Fact, ...], generation: int) -> tuple[int, str, int]:
     """What typing within a line does not change: the lines before it, its dots and brackets, the text after it."""
     line_before = place.line_before
     is_import = line_before.lstrip().startswith(("import ", "from "))
     return (
         hash(place.before[: place.offset - len(line_before)]),
         line_before if is_import else _NO_OPENERS.sub("", line_before),
-        hash((place.after, facts)),
+        hash((place.after, facts, generation)),
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -42,13 +43,16 @@ class Index:
         self._prefix = prefix  # of what its files are called here
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
+        self._began_s = self._ended_s = 0.0
         self.columns: Columns | None = None
+        self.generation = 0  # one more with each index that was published
         self._open(self._folder)
 
     def refresh(self, near: Sequence[str] = (), watcher: Watcher | None = None) -> None:
         """Start to bring the index up to date, unless that is under way."""
-        if self._process is not None and self._process.poll() is None:
+        if self.took_s is None:
             return
+        self._began_s = time.monotonic()
         command = [sys.executable, "-P", "-m", "devstral_ls.context.indexer", str(self._root), str(self._folder), *near]
         # Spawned with its own pipes: the server's stdin and stdout belong to the protocol.
         self._process = subprocess.Popen(
@@ -56,6 +60,12 @@ class Index:
         )
         self._reader = threading.Thread(target=self._listen, args=(self._process, watcher), daemon=True)
         self._reader.start()
+
+    @property
+    def took_s(self) -> float | None:
+        """How long the last refresh took; None while one is under way."""
+        is_under_way = self._reader is not None and self._reader.is_alive()
+        return None if is_under_way else self._ended_s - self._began_s
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for a refresh that is under way; whether it ended in time."""
@@ -81,6 +91,7 @@ class Index:
     def _open(self, folder: Path) -> None:
         columns = open_published(folder)
         self.columns = columns.under(self._prefix) if columns is not None and self._prefix else columns
+        self.generation += 1
 
     def _listen(self, process: subprocess.Popen[str], watcher: Watcher | None) -> None:
         assert process.stdout is not None
@@ -93,6 +104,7 @@ class Index:
             elif watcher is not None:
                 watcher.read(message["done"], message["total"])
         code = process.wait()
+        self._ended_s = time.monotonic()
         if 0 < code:
             _LOGGER.warning("the index of %s was not finished, its process ended with code %d", self._root, code)
         if watcher is not None:

@@ -12,7 +12,8 @@ from typing import Self
 
 from devstral_ls.context.columns import Columns, build_columns
 from devstral_ls.context.facts import Semantics
-from devstral_ls.context.files import language_of, read_text
+from devstral_ls.context.files import SUFFIXES, language_of, read_text
+from devstral_ls.context.ignore import IGNORE_FILES
 from devstral_ls.context.imports import FindSource
 from devstral_ls.context.index import Index, Watcher
 from devstral_ls.context.layout import Layout
@@ -26,6 +27,8 @@ from devstral_ls.text import Document
 
 MAX_REMEMBERED_FILES = 4_096
 MAX_LAYOUTS = 64
+# As globs: what an index should be told of.
+WATCHED_FILES = (f"**/*{{{','.join(SUFFIXES)}}}", f"**/{{{','.join(IGNORE_FILES)}}}")
 MAX_LISTED_FILES = 5_000  # of a root without an index
 
 _LOGGER = logging.getLogger(__name__)
@@ -93,6 +96,18 @@ class Workspace:
     def wait_for_index(self, timeout_s: float) -> bool:
         """Wait until the index is up to date; whether it is."""
         return all(index.wait(timeout_s) for index in self._indexes.values())
+
+    @property
+    def index_took_s(self) -> float | None:
+        """How long it took to bring the indexes up to date the last time; None while that is under way."""
+        times_s = [index.took_s for index in self._indexes.values()]
+        known_s = [each for each in times_s if each is not None]
+        return max(known_s, default=0.0) if len(known_s) == len(times_s) else None
+
+    @property
+    def generation(self) -> int:
+        """Grows with each index that is published."""
+        return sum(index.generation for index in self._indexes.values())
 
     @property
     def columns(self) -> tuple[Columns, ...]:

@@ -38,6 +38,7 @@ class Assembly:
         self.session.ahead.stop()
         self.session.explaining.stop()
         self.session.publisher.stop()
+        self.session.freshness.stop()
         await self.server.protocol.end_all()
         self.session.checking.close()
         if self.accounts is not None:

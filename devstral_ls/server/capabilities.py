@@ -37,6 +37,7 @@ class Client:
     has_work_done_progress: bool = False
     has_configuration: bool = False
     can_register_configuration: bool = False
+    can_register_files: bool = False
     has_inline_completion: bool = False
     has_notebooks: bool = False
     has_versioned_edits: bool = False
@@ -72,6 +73,7 @@ def client_of(params: Mapping[str, Any]) -> Client:
         has_work_done_progress=told("window", "workDoneProgress") is True,
         has_configuration=told("workspace", "configuration") is True,
         can_register_configuration=told("workspace", "didChangeConfiguration", "dynamicRegistration") is True,
+        can_register_files=told("workspace", "didChangeWatchedFiles", "dynamicRegistration") is True,
         has_inline_completion=told("textDocument", "inlineCompletion") is not None,
         has_notebooks=told("notebookDocument") is not None,
         has_versioned_edits=told("workspace", "workspaceEdit", "documentChanges") is True,
@@ -95,7 +97,7 @@ def advertised(client: Client, settings: Settings) -> dict[str, Any]:
     """LSP's ServerCapabilities."""
     ours: dict[str, Any] = {
         "positionEncoding": client.encoding.value,
-        "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": False},
+        "textDocumentSync": {"openClose": True, "change": _INCREMENTAL, "save": True},
         "inlineCompletionProvider": {},
         "hoverProvider": True,
         "codeActionProvider": {"codeActionKinds": list(CODE_ACTION_KINDS), "resolveProvider": True},

@@ -57,11 +57,14 @@ class Link:
         self._server.window_show_message(types.ShowMessageParams(types.MessageType.Info, words))
 
     def watch_settings(self, section: str) -> None:
-        registration = types.Registration(
-            id="settings",
-            method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
-            register_options={"section": section},
-        )
+        self._register("settings", types.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": section})
+
+    def watch_files(self, patterns: Sequence[str]) -> None:
+        watchers = [{"globPattern": pattern} for pattern in patterns]
+        self._register("files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, {"watchers": watchers})
+
+    def _register(self, name: str, method: str, options: dict[str, object]) -> None:
+        registration = types.Registration(id=name, method=method, register_options=options)
         self._server.client_register_capability(types.RegistrationParams([registration])).add_done_callback(_result)
 
 

@@ -20,6 +20,7 @@ from devstral_ls.server.capabilities import NOT_OURS, Client, client_of, offers_
 from devstral_ls.server.checking import Checking
 from devstral_ls.server.documents import Texts
 from devstral_ls.server.feedback import Feedback
+from devstral_ls.server.freshness import Freshness
 from devstral_ls.server.notebooks import Notebooks, cells_around
 from devstral_ls.server.outside import Outside
 from devstral_ls.server.publisher import Publisher
@@ -159,6 +160,10 @@ class Editor(Protocol):
         """Ask to be told when the user's settings change."""
         ...
 
+    def watch_files(self, patterns: Sequence[str]) -> None:
+        """Ask to be told when such files change on the disk."""
+        ...
+
 
 class Session:
     """The state of the conversation with one editor."""
@@ -174,6 +179,7 @@ class Session:
         self.sentences = SentenceMemory()
         self.recorder: Recorder | None = None
         self.publisher = Publisher(editor.publish)
+        self.freshness = Freshness(self._update_index, self._index_took_s)
         self.outside = outside
         self._given = settings  # by the command line and the initialization options
         self._editor = editor
@@ -183,6 +189,7 @@ class Session:
         self._notebooks: Notebooks = {}
         self._roots: tuple[Path, ...] = ()
         self._workspace: Workspace | None = None
+        self._is_watching = False
         self.status = READY
 
     def snapshot(self) -> Snapshot:
@@ -255,6 +262,11 @@ class Session:
         if self._workspace is not None:
             self._workspace.close()
         self._workspace = None
+
+    def files_changed(self, _params: object) -> None:
+        """A document was saved, or files changed that the editor watches for us."""
+        if self._workspace is not None:
+            self.freshness.changed()
 
     # Documents
 
@@ -335,25 +347,42 @@ class Session:
 
         if self._workspace is None:
             self._workspace = Workspace(self._roots)
-            self._open_index(self._workspace)
+            self._open_index(self._workspace, is_shown=self.client.has_work_done_progress)
+            self._watch_files()
             for folder in self._workspace.too_wide:
                 self._ask_whether_to_index(folder, self._workspace)
+        self.freshness.worked(self._roots)
         return self._workspace
 
-    def _open_index(self, opened: "Workspace") -> None:
+    def _watch_files(self) -> None:
+        """Once: what is watched for hangs on no folder."""
+        from devstral_ls.context import WATCHED_FILES  # noqa: PLC0415 - for start-up
+
+        if self.client.can_register_files and not self._is_watching:
+            self._is_watching = True
+            self._editor.watch_files(WATCHED_FILES)
+
+    def _open_index(self, opened: "Workspace", *, is_shown: bool) -> None:
         """In a process of its own, and only reading: what it finds is there when it is there."""
         near = [
             opened.roots.named(self._texts[uri].document(workspace.document_path(uri, self._roots))).path
             for uri in self._texts
         ]
-        watch = partial(self._editor.watch_index, is_shown=self.client.has_work_done_progress)
-        opened.open_index(near, watch)
+        opened.open_index(near, partial(self._editor.watch_index, is_shown=is_shown))
+
+    def _update_index(self) -> None:
+        """Silently: a bar for each saved file would be noise."""
+        if self._workspace is not None:
+            self._open_index(self._workspace, is_shown=False)
+
+    def _index_took_s(self) -> float | None:
+        return 0.0 if self._workspace is None else self._workspace.index_took_s
 
     def _ask_whether_to_index(self, folder: Path, opened: "Workspace") -> None:
         def answered(answer: str | None) -> None:
             if answer is not None and opened is self._workspace:
                 opened.allow(folder)
-                self._open_index(opened)
+                self._open_index(opened, is_shown=self.client.has_work_done_progress)
 
         question = f"{folder} is not indexed for suggestions, because it is a whole disk or home folder"
         self._editor.choose(question, ["Index it all the same"], answered)
