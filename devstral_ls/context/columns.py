@@ -298,10 +298,10 @@ def is_test_path(path: str) -> bool:
 def save_columns(columns: Columns, folder: Path) -> None:
     """Write the arrays into `folder`, the list of them last: without the list there is no index."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, array in _arrays(columns).items():
+    for name, array in arrays_of(columns).items():
         np.save(folder / f"{name}.npy", array)
     listing = folder / "columns.json.new"
-    listing.write_text(json.dumps({"format_version": FORMAT_VERSION, "arrays": sorted(_arrays(columns))}))
+    listing.write_text(json.dumps({"format_version": FORMAT_VERSION, "arrays": sorted(arrays_of(columns))}))
     listing.replace(folder / "columns.json")
 
 
@@ -337,7 +337,8 @@ def _open_array(file: Path) -> NDArray[Any]:
     return array
 
 
-def _arrays(columns: Columns) -> dict[str, NDArray[np.generic]]:
+def arrays_of(columns: Columns) -> dict[str, NDArray[np.generic]]:
+    """All arrays of an index by the names under which they are saved."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for each in fields(Columns):
         value = getattr(columns, each.name)

@@ -1,6 +1,7 @@
 """Reading one file of a workspace safely: what must not or cannot be shown is as if it were not there."""
 
-from pathlib import Path, PurePosixPath
+import os
+from pathlib import Path
 
 from devstral_ls.context.secrets import is_secret_path, mask_secrets
 
@@ -39,7 +40,7 @@ SUFFIXES = tuple(_LANGUAGE_BY_SUFFIX)
 
 def language_of(path: str) -> str:
     """The language of a file by its name, or an empty string."""
-    return _LANGUAGE_BY_SUFFIX.get(PurePosixPath(path).suffix, "")
+    return _LANGUAGE_BY_SUFFIX.get(os.path.splitext(path)[1], "")  # noqa: PTH122  `pathlib` took most of a walk
 
 
 def read_text(folder: Path, path: str) -> str | None:

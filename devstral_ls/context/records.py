@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from sys import intern
 
 from devstral_ls.context.names import IDENTIFIER
 from devstral_ls.context.outline import Import, Kind, Outline, Symbol
@@ -37,7 +38,8 @@ class Record:
     @classmethod
     def from_bytes(cls, content: bytes) -> "Record":
         outline_json, _, names = content.partition(b"\n")
-        record = cls(outline_from_json(outline_json), json.loads(names))
+        # Interned: most names occur in many files, and all records are in memory while an index is built.
+        record = cls(outline_from_json(outline_json), {intern(name): n for name, n in json.loads(names).items()})
         record.__dict__["outline_json"] = outline_json  # what was read need not be written again
         return record
 

@@ -3,7 +3,6 @@
 import math
 import re
 from collections import Counter
-from pathlib import PurePosixPath
 
 MIN_SECRET_CHARACTERS = 20
 MIN_ENTROPY_BITS = 4.0
@@ -32,8 +31,8 @@ _LITERAL = re.compile(rf"([\"'`])([A-Za-z0-9+/=_\-.]{{{MIN_SECRET_CHARACTERS},}}
 
 def is_secret_path(path: str) -> bool:
     """Whether a file of this name may hold secrets; such a file is neither read nor indexed."""
-    pure = PurePosixPath(path)
-    return bool(_SECRET_NAMES.fullmatch(pure.name)) or not _SECRET_FOLDERS.isdisjoint(pure.parts)
+    parts = path.rstrip("/").split("/")  # not by `pathlib`: each file of a workspace is asked about
+    return bool(_SECRET_NAMES.fullmatch(parts[-1])) or not _SECRET_FOLDERS.isdisjoint(parts)
 
 
 def mask_secrets(text: str) -> str:
