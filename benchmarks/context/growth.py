@@ -10,14 +10,16 @@ import matplotlib.pyplot as plt
 
 RESULTS = Path(__file__).parent.parent / "results"
 CURVES = {  # what is drawn, and how its figure is found in a row
-    "cold index, CPU s": lambda row: row["cold_cpu_s"],
-    "update, nothing changed, CPU s": lambda row: row["update_without_changes_cpu_s"],
+    "cold index, CPU s": lambda row: row["index"]["cold"]["cpu_s"],
+    "one file changed, CPU s": lambda row: row["index"]["one_file_changed"]["cpu_s"],
+    "nothing changed, CPU s": lambda row: row["index"]["nothing_changed"]["cpu_s"],
     "first context, nothing indexed, ms": lambda row: row["first_context_ms"],
     "rank, median ms": lambda row: row["rank_ms_median"],
     "pack of 131,072 tokens, ms": lambda row: row["pack_ms"]["131072"],
     "pack of 4,096 tokens, ms": lambda row: row["pack_ms"]["4096"],
     "open the arrays, ms": lambda row: row["open_ms_median"],
-    "peak memory, MiB": lambda row: row["peak_rss_mib"],
+    "peak memory of the index process, MiB": lambda row: row["index"]["cold"]["peak_mib"],
+    "peak memory of who looks at it, MiB": lambda row: row["looking_peak_mib"],
 }
 
 
