@@ -51,6 +51,7 @@ class Workspace:
         self.semantics = Semantics(self.roots, self._libraries)
         self._indexes: dict[Root, Index] = {}
         self._wide_ones: set[Path] = set()  # too wide by our rule, but wanted
+        self._left_alone: set[Path] = set()
         self.neighbourhood = Neighbourhood(self.roots, self._listing)
         self.layouts: OrderedDict[str, Layout] = OrderedDict()
         self._overlay_paths: list[str] = []
@@ -76,11 +77,17 @@ class Workspace:
         """
         for root in self.roots.each:
             if root.folder in self.too_wide:
-                _LOGGER.warning("%s is not indexed, open a project folder inside it", root.folder)
+                self._leave_alone(root.folder)
                 continue
             index = self._indexes.setdefault(root, Index(root.folder, prefix=root.prefix))
             paths = [path for each in near if (path := root.path_in(each)) is not None]
             index.refresh(paths, watch(root.folder) if watch else None)
+
+    def _leave_alone(self, folder: Path) -> None:
+        """Say once that a root is not walked."""
+        if folder not in self._left_alone:
+            self._left_alone.add(folder)
+            _LOGGER.warning("%s is not indexed, open a project folder inside it", folder)
 
     @property
     def too_wide(self) -> tuple[Path, ...]:
