@@ -5,7 +5,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any
@@ -13,21 +14,6 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from devstral_ls.cli import (
-    complete,
-    context,
-    demo,
-    doctor,
-    evaluate,
-    explain,
-    fix,
-    model,
-    remote,
-    replay,
-    serve,
-    setup,
-    stats,
-)
 from devstral_ls.errors import DevstralError
 
 EXIT_BAD_INPUT = 2
@@ -37,36 +23,67 @@ EXIT_INTERRUPTED = 130
 _BadUsage: Any = typer.BadParameter.__mro__[2]
 assert _BadUsage.__name__ == "ClickException"
 
-app = typer.Typer(
-    name="devstral-ls",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("serve")(serve.serve)
-app.command("complete")(complete.complete)
-app.command("fix")(fix.fix)
-app.command("explain")(explain.explain)
-app.command("context")(context.context)
-app.command("demo")(demo.demo)
-app.command("eval")(evaluate.evaluate)
-app.command("stats")(stats.stats)
-app.command("replay")(replay.replay)
-app.command("doctor")(doctor.doctor)
-app.command("setup")(setup.setup)
-app.add_typer(model.app, name="model")
-app.add_typer(remote.app, name="remote")
+# Where each is, in the order of the help. Only what is asked for is imported: editors start `serve` while one waits.
+COMMANDS = {
+    "serve": "serve:serve",
+    "complete": "complete:complete",
+    "fix": "fix:fix",
+    "explain": "explain:explain",
+    "context": "context:context",
+    "demo": "demo:demo",
+    "eval": "evaluate:evaluate",
+    "stats": "stats:stats",
+    "replay": "replay:replay",
+    "doctor": "doctor:doctor",
+    "setup": "setup:setup",
+    "model": "model:app",
+    "remote": "remote:app",
+}
 
 
-@app.callback()
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """The command that the arguments name, or all commands where they name none."""
+    named = next((each for each in arguments if not each.startswith("-")), "")
+    app = typer.Typer(
+        name="devstral-ls",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(devstral_ls)
+    _add(app, [named] if named in COMMANDS else COMMANDS)
+    return app
+
+
+def _add(app: typer.Typer, names: Iterable[str]) -> None:
+    for name in names:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command: typer.Typer | Callable[..., None] = getattr(import_module(f"devstral_ls.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+
+
+def _print_version(is_wanted: bool) -> None:  # noqa: FBT001  as typer calls it
+    if not is_wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  only this flag needs it
+
+    try:
+        print(f"devstral-ls {version('devstral-ls')}")
+    except PackageNotFoundError:
+        print("devstral-ls from source, not installed")
+    raise typer.Exit
+
+
 def devstral_ls(
     *,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Code completion from a model on your own machine, for every editor that speaks LSP."""
-    if version:
-        _print_version()
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -74,7 +91,9 @@ def run(arguments: Sequence[str]) -> int:
     sys.excepthook = _report_defect
     try:
         # Not `app(...)`: that would put typer's own hook in the place of ours.
-        code = get_command(app).main(list(arguments), prog_name="devstral-ls", standalone_mode=False)
+        code = get_command(app_for(arguments)).main(
+            list(arguments) or ["--help"], prog_name="devstral-ls", standalone_mode=False
+        )
     except DevstralError as error:
         return _refuse(str(error))
     except _BadUsage as error:
@@ -101,13 +120,3 @@ def _report_defect(kind: type[BaseException], error: BaseException, trace: Trace
         where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
         trace = trace.tb_next
     print(f"devstral-ls: internal error, {kind.__name__}: {error} ({where}); this is a defect", file=sys.stderr)
-
-
-def _print_version() -> None:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  only this flag needs it
-
-    try:
-        print(f"devstral-ls {version('devstral-ls')}")
-    except PackageNotFoundError:
-        print("devstral-ls from source, not installed")
-    raise typer.Exit

@@ -12,7 +12,20 @@ HEAVY = ("numpy", "onnxruntime", "tokenizers", "jedi", "tree_sitter", "pygls", "
 
 def test_nothing_heavy_is_loaded_for_help() -> None:
     """Every command imports its features when it runs."""
-    program = f"import sys, devstral_ls.cli.app; print(*(name for name in {HEAVY} if name in sys.modules))"
+    program = (
+        "import sys; from devstral_ls.cli.app import app_for; app_for([]);"
+        f"print(*(name for name in {HEAVY} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "\n" == done.stdout
+
+
+def test_a_command_loads_no_other() -> None:
+    """Editors wait for `serve` to start."""
+    program = (
+        "import sys; from devstral_ls.cli.app import app_for; app_for(['serve', '--offline']);"
+        "print(*(name for name in ('doctor', 'model', 'demo') if f'devstral_ls.cli.{name}' in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "\n" == done.stdout
 
@@ -22,3 +35,17 @@ def test_every_command_explains_itself(command: str, capfd: pytest.CaptureFixtur
     """`--help` works everywhere and costs nothing."""
     assert run([command, "--help"]) == 0
     assert f"Usage: devstral-ls {command}" in capfd.readouterr().out
+
+
+def test_the_version_is_said(capfd: pytest.CaptureFixture[str]) -> None:
+    """Without a command."""
+    assert 0 == run(["--version"])
+    assert capfd.readouterr().out.startswith("devstral-ls ")
+
+
+def test_nothing_asked_is_answered_with_the_help(capfd: pytest.CaptureFixture[str]) -> None:
+    """And with nothing else."""
+    assert 0 == run([])
+    told = capfd.readouterr()
+    assert "Usage: devstral-ls" in told.out
+    assert not told.err
