@@ -79,6 +79,9 @@ class Workspace:
             if root.folder in self.too_wide:
                 self._leave_alone(root.folder)
                 continue
+            if not root.folder.is_dir():
+                _LOGGER.info("%s is no folder of this machine, so there is nothing to index", root.folder)
+                continue
             index = self._indexes.setdefault(root, Index(root.folder, prefix=root.prefix))
             paths = [path for each in near if (path := root.path_in(each)) is not None]
             index.refresh(paths, watch(root.folder) if watch else None)

@@ -76,3 +76,11 @@ def test_a_root_inside_another_is_part_of_it(two: Path) -> None:
     """Nothing is shown twice."""
     with Workspace((two, two / "apples"), libraries=()) as workspace:
         assert {"apples/shop.py"} == shown(workspace, end_of(two / "apples" / "main.py")).keys()
+
+
+def test_a_root_that_is_no_folder_is_left_alone(two: Path) -> None:
+    """Editors name such ones for files that were never saved; no process is started for it."""
+    with Workspace((two / "nowhere", two / "apples" / "main.py"), libraries=()) as workspace:
+        workspace.open_index()
+        assert workspace.wait_for_index(0)
+    assert not (two / "cache").exists()
