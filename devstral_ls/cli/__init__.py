@@ -5,6 +5,11 @@ import sys
 
 def main() -> None:
     """Run `devstral-ls` with the arguments of this process."""
-    from devstral_ls.cli.app import run  # noqa: PLC0415  the server may be started without a terminal's needs
+    if sys.argv[1:] == ["serve"]:
+        # As every editor starts it, while somebody waits: the terminal's library takes longer to load than the server.
+        from devstral_ls.server import serve  # noqa: PLC0415  as above
+
+        serve()
+    from devstral_ls.cli.app import run  # noqa: PLC0415  as above
 
     raise SystemExit(run(sys.argv[1:]))

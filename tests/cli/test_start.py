@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from devstral_ls.cli.app import run
+from devstral_ls.cli.choices import settings_of
+from devstral_ls.config import Settings
 
 HEAVY = ("numpy", "onnxruntime", "tokenizers", "jedi", "tree_sitter", "pygls", "lsprotocol", "asyncio", "pygments")
 
@@ -28,6 +30,19 @@ def test_a_command_loads_no_other() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "\n" == done.stdout
+
+
+def test_the_server_loads_nothing_of_a_terminal() -> None:
+    """When it is started as editors start it; with that it would take twice as long to answer."""
+    program = [sys.executable, "-X", "importtime", "-m", "devstral_ls", "serve"]
+    done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert "devstral_ls.server" in done.stderr
+    assert "typer" not in done.stderr
+
+
+def test_the_server_without_options_is_the_one_with_defaults() -> None:
+    """It is started in two ways."""
+    assert Settings() == settings_of(model="", provider="cpu", n_threads=0, share_engine=False)
 
 
 @pytest.mark.parametrize("command", ["serve", "complete", "demo", "doctor", "eval", "model"])
