@@ -30,6 +30,7 @@ from devstral_ls.text import Place
 MAX_FACTS = 4_096
 DEADLINE_MS = 2_000
 BACKGROUND_DEADLINE_MS = 10_000  # nobody waits, and the first look at the standard library takes seconds
+IDLE_S = 300.0  # of several open editors one is typed in; the others' processes give their 50 MiB back
 MAX_TEXT_CHARACTERS = 1_000_000
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,13 +57,14 @@ NOTHING = Knowledge()
 
 
 class Semantics:
-    """Owns the semantics process: one question at a time, killed when late, started again when needed.
+    """Owns the semantics process: one question at a time, killed when late or idle, started again when needed.
 
     `learn` blocks up to its deadline; `wonder` has a thread learn what is near a place; the rest only looks.
     """
 
-    def __init__(self, roots: Roots, libraries: Sequence[Root]) -> None:
+    def __init__(self, roots: Roots, libraries: Sequence[Root], *, idle_s: float = IDLE_S) -> None:
         self._roots, self._libraries = roots, libraries
+        self._idle_s = idle_s
         self._known: OrderedDict[Subject, Knowledge] = OrderedDict()
         self._wondered: Place | None = None
         self._wonders = threading.Condition()
@@ -142,12 +144,7 @@ class Semantics:
 
     def _learn_around(self) -> None:
         """The thread: one question after the other, until there is a newer place."""
-        while True:
-            with self._wonders:
-                self._wonders.wait_for(lambda: self._is_closed or self._wondered is not None)
-                place = self._wondered
-            if self._is_closed or place is None:
-                return
+        while (place := self._next_place()) is not None:
             for each in chain((place,), places_around(place)):
                 if self._is_closed or self._wondered is not place:
                     break
@@ -166,6 +163,18 @@ class Semantics:
                 if self._wondered is place:
                     self._wondered = None
                     self._wonders.notify_all()
+
+    def _next_place(self) -> Place | None:
+        """Wait for a place to learn around, without the process where that takes long; None at the end."""
+        while not self._is_closed:
+            with self._wonders:
+                self._wonders.wait_for(lambda: self._is_closed or self._wondered is not None, self._idle_s)
+                place = self._wondered
+            if place is not None:
+                return place
+            with self._one_at_a_time:
+                self._end()
+        return None
 
     def _remember(self, subject: Subject, known: Knowledge) -> None:
         self._known[subject] = known

@@ -1,12 +1,13 @@
 """What jedi, in its own process, says about the text before a dot."""
 
+import time
 from pathlib import Path
 
 import pytest
 from context_fixtures import budget_of, place_at, texts, write_files
 
 from devstral_ls.context import Sources, Workspace, gather
-from devstral_ls.context.facts import Fact
+from devstral_ls.context.facts import Fact, Semantics
 
 FIXTURE = """\
 from shop import open_basket
@@ -52,6 +53,20 @@ def test_a_late_answer_is_no_answer(tmp_path: Path, workspace: Workspace) -> Non
     place = place_at(write_files(tmp_path, FIXTURE))
     assert () == workspace.semantics.learn(place, deadline_ms=0)
     assert (Fact("goods.py", "Basket"),) == workspace.semantics.learn(place, deadline_ms=30_000)
+
+
+def test_an_idle_process_gives_its_memory_back(tmp_path: Path, workspace: Workspace) -> None:
+    """It ends when nobody has asked for a while; the next question starts another."""
+    place = place_at(write_files(tmp_path, FIXTURE))
+    semantics = Semantics(workspace.roots, (), idle_s=0.01)
+    semantics.wonder(place)
+    assert semantics.wait(30)
+    ends_s = time.monotonic() + 30
+    while semantics._process is not None and time.monotonic() < ends_s:
+        time.sleep(0.01)
+    assert semantics._process is None
+    assert (Fact("goods.py", "Basket"),) == semantics.learn(place, deadline_ms=30_000)
+    semantics.close()
 
 
 def test_the_project_is_not_executed(tmp_path: Path, workspace: Workspace) -> None:
