@@ -155,6 +155,7 @@ def _outcome(exported: Exported) -> Table:
         "rewind": f"{verdict.rewind_difference:.1e} deviations",
         "loads in": f"{verdict.load_ms:,.0f} ms, then {verdict.decode_ms_per_token:,.1f} ms a token"
         + ("" if verdict.is_whole else " in its first layers alone"),
+        "chat format": exported.manifest.prompt_formats["chat"] or "none: no chat template of a known family",
         "infill format": exported.manifest.prompt_formats["infill"] or f"none: {exported.why_no_infill}",
     }
     if exported.parity is not None:

@@ -1,4 +1,4 @@
-"""The tokenizer of a bundle: one tokenizer.json, the tokens that end a text, and the infill markers it knows."""
+"""The tokenizer of a bundle: one tokenizer.json, the tokens that end a text, and the prompt formats that it knows."""
 
 import json
 import shutil
@@ -33,6 +33,17 @@ INFILL_MARKERS = {
     "deepseek": ("<\uff5cfim\u2581begin\uff5c>", "<\uff5cfim\u2581hole\uff5c>", "<\uff5cfim\u2581end\uff5c>"),
     "codellama": ("\u2581<PRE>", "\u2581<SUF>", "\u2581<MID>"),
 }
+# Chat formats of the same module: markers that must each be one token, and what a chat template of theirs says, most
+# particular first.
+CHAT_SIGNS = {
+    "mistral": (("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[INST]", "[/INST]"), ("[SYSTEM_PROMPT]", "[INST]")),
+    "mistral-plain": (("[INST]", "[/INST]"), ("[INST]",)),
+    "chatml": (("<|im_start|>", "<|im_end|>"), ("<|im_start|>", "<|im_end|>")),
+    "llama3": (("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"), ("<|start_header_id|>", "<|eot_id|>")),
+    "granite": (("<|start_of_role|>", "<|end_of_role|>", "<|end_of_text|>"), ("<|start_of_role|>",)),
+    "deepseek": ((), ("User: ", "Assistant:")),
+}
+TEMPLATE_NAME = "chat_template.jinja"
 # Their vocabularies reserve the markers, but nothing says that the models were trained on them.
 NOT_TRAINED_TO_INFILL = frozenset({"ministral3", "mistral4"})
 
@@ -45,6 +56,15 @@ class SpecialTokens:
     eos_token_ids: tuple[int, ...]
     infill: str | None
     why_no_infill: str = ""
+    chat: str | None = None
+
+    @property
+    def prompt_formats(self) -> dict[str, str | None]:
+        return {"infill": self.infill, "chat": self.chat}
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        return tuple(purpose for purpose, name in self.prompt_formats.items() if name is not None)
 
 
 def write_tokenizer(checkpoint: Path, bundle: Path, vocab_size: int) -> dict[str, int]:
@@ -72,7 +92,7 @@ def special_tokens(
         raise TokenizerError(f"config.json in {folder} names no eos_token_id, so no completion could end")
     starts = settings.counts("bos_token_id") or generation.counts("bos_token_id")
     chosen, why_not = _infill(settings.text("model_type"), special, infill)
-    return SpecialTokens(starts[0] if starts else None, ends, chosen, why_not)
+    return SpecialTokens(starts[0] if starts else None, ends, chosen, why_not, _chat(folder, special))
 
 
 def _convert(checkpoint: Path, target: Path) -> None:
@@ -104,6 +124,29 @@ def _infill(model_type: str, special: Mapping[str, int], asked: str | None) -> t
     if found is not None and model_type in NOT_TRAINED_TO_INFILL:
         return None, f"{model_type} is not known to be trained for it; --infill {found} tries it all the same"
     return found, "" if found else "no family's markers are single tokens of this tokenizer"
+
+
+def _chat(folder: Path, special: Mapping[str, int]) -> str | None:
+    """The format in which a model with a chat template is asked; a base model has none, whatever its vocabulary."""
+    template = _chat_template(folder)
+    for name, (markers, words) in CHAT_SIGNS.items():
+        if template and all(each in special for each in markers) and all(each in template for each in words):
+            return name
+    return None
+
+
+def _chat_template(folder: Path) -> str:
+    """Where checkpoints keep it, newest habit first; it is read and never rendered, for it is a program."""
+    if (folder / TEMPLATE_NAME).is_file():
+        return require_inside(folder, folder / TEMPLATE_NAME).read_text("utf-8", errors="replace")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        found = read_json(folder / name).get("chat_template") if (folder / name).is_file() else None
+        if isinstance(found, list):  # several, with names
+            named = {each.get("name"): each.get("template") for each in found if isinstance(each, dict)}
+            found = named.get("default")
+        if isinstance(found, str):
+            return found
+    return ""
 
 
 def _asked_infill(special: Mapping[str, int], asked: str) -> str:

@@ -55,6 +55,7 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
         bos_token_id=manifest.bos_token_id,
         end_tokens=frozenset(manifest.eos_token_ids),
         infill_format=manifest.prompt_formats.get("infill"),
+        chat_format=manifest.prompt_formats.get("chat"),
         match_ladder=manifest.match_ladder,
         project_ladder=manifest.project_ladder,
         gives_log_probabilities=manifest.log_probabilities,
@@ -96,11 +97,11 @@ def load_runtime(kv_layout: str = "shared") -> ModuleType:
         raise BackendError("no ONNX Runtime is installed; run `pip install devstral-ls[cpu]`, or [cuda]") from error
 
 
-def scripted_engine(said: Mapping[str, str]) -> "Engine":
+def scripted_engine(said: Mapping[str, str], *, chat: str | None = None) -> "Engine":
     """An engine without a model: behind the last place where a key of `said` stands, it says the value."""
     from devstral_ls.engine.backends import scripted  # noqa: PLC0415 - start-up
 
-    return scripted.open_engine(scripted.answers(said))
+    return scripted.open_engine(scripted.answers(said), chat=chat)
 
 
 def embedded_bundle() -> Path:

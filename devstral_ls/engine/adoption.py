@@ -53,11 +53,12 @@ class Flights:
         flight = self._by_key.get(request.key)
         if flight is None or flight.cost != request.cost or not is_adoptable(request):
             return None
+        assert isinstance(request.prompt, InfillPrompt)
         typed = flight.typed_since(request.prompt)
         return None if typed is None else (flight, typed)
 
 
 def is_adoptable(request: GenerationRequest) -> bool:
     """Whether its completion is what any request with this prompt and cost rule would get."""
-    is_greedy = request.sampling.temperature <= 0.0
+    is_greedy = request.sampling.temperature <= 0.0 and isinstance(request.prompt, InfillPrompt)
     return is_greedy and request.n_best == 1 and 0 < request.max_tokens

@@ -19,8 +19,17 @@ from devstral_ls.engine.learned import LearnedTexts
 from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Mixer, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
-from devstral_ls.engine.prompts import InfillPrompts
-from devstral_ls.engine.request import CacheKind, Completion, FinishReason, Generation, GenerationRequest, Metrics
+from devstral_ls.engine.prompts import ChatPrompts, InfillPrompts
+from devstral_ls.engine.request import (
+    CacheKind,
+    ChatPrompt,
+    Completion,
+    FinishReason,
+    Generation,
+    GenerationRequest,
+    InfillPrompt,
+    Metrics,
+)
 from devstral_ls.engine.sampling import CostOf, Sampler, free
 from devstral_ls.engine.speculation import Drafter, Speculation
 from devstral_ls.engine.stream import Pace, Row, Stream
@@ -42,6 +51,7 @@ class Model:
     backend: Backend
     tokenizer: Tokenizer
     prompts: InfillPrompts | None  # None: not a fill-in-the-middle model
+    chats: ChatPrompts | None  # None: it follows no instructions
     end_tokens: frozenset[int]
     caches: PrefixCache
     pace: Pace
@@ -165,11 +175,15 @@ class Decoding:
         return Start(flight.tokens, hidden, flight.said, n_covered)
 
     def _rendered(self) -> Start:
-        prompts, window = self._model.prompts, self._model.backend.window_tokens
+        prompts, window, prompt = self._model.prompts, self._model.backend.window_tokens, self._request.prompt
+        limit = max(window - self._request.max_tokens, int(window * PROMPT_SHARE))
+        if isinstance(prompt, ChatPrompt):
+            if self._model.chats is None:
+                raise PromptError("this model has no chat format; choose one that follows instructions")
+            return Start(self._model.chats.render(prompt, limit))
         if prompts is None:
             raise PromptError("this model has no fill-in-the-middle format; choose one that has")
-        limit = max(window - self._request.max_tokens, int(window * PROMPT_SHARE))
-        tokens = prompts.render(self._request.prompt, limit)
+        tokens = prompts.render(prompt, limit)
         if not prompts.heals:
             return Start(tokens)
         healed = heal(tokens, self._model.tokenizer)
@@ -179,6 +193,7 @@ class Decoding:
         """For the next request of this document, which may go on from here."""
         if self._candidates and self._candidates[0].said and is_adoptable(self._request):
             best, start = self._candidates[0], self._start
+            assert isinstance(self._request.prompt, InfillPrompt)
             flight = Flight(
                 self._request.prompt, start.tokens, start.typed, tuple(best.said), best.uncut, self._request.cost
             )

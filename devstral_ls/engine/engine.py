@@ -19,13 +19,13 @@ from devstral_ls.engine.learned import LearnedTexts
 from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Ladder, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
-from devstral_ls.engine.prompts import InfillPrompts
+from devstral_ls.engine.prompts import ChatPrompts, InfillPrompts
 from devstral_ls.engine.request import Generation, GenerationRequest, Priority
 from devstral_ls.engine.scheduler import Scheduler
 from devstral_ls.engine.speculation import Speculation
 from devstral_ls.engine.stream import Pace
 from devstral_ls.engine.tokenizer import Tokenizer
-from devstral_ls.errors import DevstralError, OutOfMemory
+from devstral_ls.errors import DevstralError, OutOfMemory, PromptError
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class ModelFacts:
     bos_token_id: int | None
     end_tokens: frozenset[int]
     infill_format: str | None
+    chat_format: str | None = None
     match_ladder: Ladder = ()
     project_ladder: Ladder = ()
     gives_log_probabilities: bool = False  # whether what the backend calls logits are these
@@ -116,6 +117,7 @@ class Engine(face.Engine):
             "model": self._facts.name,
             "window_tokens": self._facts.window_tokens,
             "infill": self._facts.infill_format,
+            "chat": self._facts.chat_format,
             "is_loaded": model is not None,
             "cache_limit_mib": self._cache_limit_mib,
             "caches": caches,
@@ -142,14 +144,15 @@ class Engine(face.Engine):
     def _load(self) -> Model:
         """Runs in the worker thread."""
         facts, backend = self._facts, self._opened_backend()
-        prompts = self._prompts()
-        stops = frozenset[int]() if prompts is None else prompts.stop_tokens
+        prompts, chats = self._prompts(), self._chats()
+        stops = frozenset[int]().union(*(each.stop_tokens for each in (prompts, chats) if each is not None))
         limit_bytes = self._cache_limit_mib << 20
         caches = PrefixCache(backend, limit_bytes=limit_bytes, bytes_per_token=facts.kv_bytes_per_token)
         self._model = Model(
             backend=backend,
             tokenizer=self._tokenizer,
             prompts=prompts,
+            chats=chats,
             end_tokens=facts.end_tokens | stops,
             caches=caches,
             pace=Pace(),
@@ -196,6 +199,16 @@ class Engine(face.Engine):
         if self._facts.infill_format is None:
             return None
         return InfillPrompts(self._facts.infill_format, self._tokenizer, self._facts.bos_token_id)
+
+    def _chats(self) -> ChatPrompts | None:
+        if self._facts.chat_format is None:
+            return None
+        try:
+            return ChatPrompts(self._facts.chat_format, self._tokenizer, self._facts.bos_token_id)
+        except PromptError as error:  # it may still fill holes
+            _LOGGER.warning("this model is not asked questions: %s", error)
+            self._shown["chat"] = None
+            return None
 
 
 def _forget(model: Model, prefix: str) -> None:

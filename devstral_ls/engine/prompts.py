@@ -1,4 +1,4 @@
-"""Fill-in-the-middle prompts: one layout for each model family, rendered to token ids that fit the window."""
+"""Prompts to fill holes, and questions: one layout for each model family, rendered to token ids that fit the window."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from devstral_ls.engine.request import Block, InfillPrompt
+from devstral_ls.engine.request import Block, ChatPrompt, InfillPrompt
 from devstral_ls.engine.tokenizer import Tokenizer, Tokens
 from devstral_ls.errors import PromptError
 
@@ -21,6 +21,8 @@ class Part(Enum):
     SUFFIX = auto()
     VOLATILE = auto()
     PREFIX = auto()
+    SYSTEM = auto()
+    USER = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class InfillFormat:
     block: Layout  # one piece of other text
     whole: Layout
     stops: tuple[str, ...]  # markers that end a completion as the end token does
+
+
+@dataclass(frozen=True, slots=True)
+class ChatFormat:
+    """How one model family wants a question; its answer begins where the layout ends."""
+
+    whole: Layout
+    stops: tuple[str, ...]
+    has_start: bool  # whether the token that begins a text begins the question
 
 
 _P, _M = Part, Marker
@@ -104,6 +115,55 @@ FORMATS = {
     ),
 }
 
+# As the chat templates of these families lay out one system message, one question and the beginning of the answer.
+CHATS = {
+    "mistral": ChatFormat(
+        whole=(
+            *(_M("[SYSTEM_PROMPT]"), _P.SYSTEM, _M("[/SYSTEM_PROMPT]")),
+            *(_M("[INST]"), _P.USER, _M("[/INST]")),
+        ),
+        stops=("[INST]",),
+        has_start=True,
+    ),
+    "mistral-plain": ChatFormat(
+        whole=(_M("[INST]"), _P.SYSTEM, "\n\n", _P.USER, _M("[/INST]")),
+        stops=("[INST]",),
+        has_start=True,
+    ),
+    "chatml": ChatFormat(
+        whole=(
+            *(_M("<|im_start|>"), "system\n", _P.SYSTEM, _M("<|im_end|>"), "\n"),
+            *(_M("<|im_start|>"), "user\n", _P.USER, _M("<|im_end|>"), "\n"),
+            *(_M("<|im_start|>"), "assistant\n"),
+        ),
+        stops=("<|im_end|>", "<|im_start|>"),
+        has_start=False,
+    ),
+    "llama3": ChatFormat(
+        whole=(
+            *(_M("<|start_header_id|>"), "system", _M("<|end_header_id|>"), "\n\n", _P.SYSTEM, _M("<|eot_id|>")),
+            *(_M("<|start_header_id|>"), "user", _M("<|end_header_id|>"), "\n\n", _P.USER, _M("<|eot_id|>")),
+            *(_M("<|start_header_id|>"), "assistant", _M("<|end_header_id|>"), "\n\n"),
+        ),
+        stops=("<|eot_id|>", "<|start_header_id|>"),
+        has_start=True,
+    ),
+    "granite": ChatFormat(
+        whole=(
+            *(_M("<|start_of_role|>"), "system", _M("<|end_of_role|>"), _P.SYSTEM, _M("<|end_of_text|>"), "\n"),
+            *(_M("<|start_of_role|>"), "user", _M("<|end_of_role|>"), _P.USER, _M("<|end_of_text|>"), "\n"),
+            *(_M("<|start_of_role|>"), "assistant", _M("<|end_of_role|>")),
+        ),
+        stops=("<|end_of_text|>", "<|start_of_role|>"),
+        has_start=False,
+    ),
+    "deepseek": ChatFormat(
+        whole=(_P.SYSTEM, "\n\nUser: ", _P.USER, "\n\nAssistant:"),
+        stops=(),
+        has_start=True,
+    ),
+}
+
 # Shares of the window when a prompt does not fit: other texts go first, then the far ends of this one.
 SUFFIX_SHARE = 0.25
 # A cut prefix starts at a multiple of this share, so that its start stays put while its end is typed.
@@ -142,13 +202,7 @@ class InfillPrompts:
         return tokens[-limit_tokens:]
 
     def _tokens(self, prompt: InfillPrompt) -> Tokens:
-        pieces = _joined(_filled(self._format, prompt))
-        return np.concatenate([self._bos, *(self._encode(piece) for piece in pieces)])
-
-    def _encode(self, piece: Marker | str) -> Tokens:
-        if isinstance(piece, str):
-            return self._tokenizer.encode(piece)
-        return np.array([self._tokenizer.marker(piece.name)], np.int64)
+        return np.concatenate([self._bos, *_encoded(_filled(self._format, prompt), self._tokenizer)])
 
     def _shrink(self, prompt: InfillPrompt, limit_tokens: int) -> InfillPrompt:
         alone = replace(prompt, stable=())
@@ -187,15 +241,57 @@ class InfillPrompts:
         return whole_lines if line_break and len(tail) < 2 * len(whole_lines) else tail
 
 
+class ChatPrompts:
+    """Renders the questions of one model."""
+
+    def __init__(self, name: str, tokenizer: Tokenizer, bos_token_id: int | None) -> None:
+        self._format = _chat_format(name, tokenizer)
+        self._tokenizer = tokenizer
+        begins = self._format.has_start and bos_token_id is not None
+        self._start = np.array([bos_token_id] if begins else [], np.int64)
+
+    @property
+    def stop_tokens(self) -> frozenset[int]:
+        """The markers that end an answer."""
+        tokens = (self._tokenizer.marker(name) for name in self._format.stops)
+        return frozenset(token for token in tokens if token is not None)
+
+    def render(self, prompt: ChatPrompt, limit_tokens: int) -> Tokens:
+        """The question's tokens; one that does not fit is refused, because half of it asks something else."""
+        texts = {Part.SYSTEM: prompt.system, Part.USER: prompt.user}
+        pieces = (texts[piece] if isinstance(piece, Part) else piece for piece in self._format.whole)
+        tokens: Tokens = np.concatenate([self._start, *_encoded(pieces, self._tokenizer)])
+        if limit_tokens < len(tokens):
+            raise PromptError(f"the question has {len(tokens)} tokens, but this model has room for {limit_tokens}")
+        return tokens
+
+
 def _format(name: str, tokenizer: Tokenizer) -> InfillFormat:
     """The format of this name, if all its markers are single tokens of this tokenizer."""
     known = FORMATS.get(name)
     if known is None:
         raise PromptError(f"unknown prompt format {name!r}; known are {', '.join(FORMATS)}")
-    for piece in (*known.block, *known.whole):
+    _require_markers(name, (*known.block, *known.whole), tokenizer)
+    return known
+
+
+def _chat_format(name: str, tokenizer: Tokenizer) -> ChatFormat:
+    known = CHATS.get(name)
+    if known is None:
+        raise PromptError(f"unknown chat format {name!r}; known are {', '.join(CHATS)}")
+    _require_markers(name, known.whole, tokenizer)
+    return known
+
+
+def _require_markers(name: str, layout: Layout, tokenizer: Tokenizer) -> None:
+    for piece in layout:
         if isinstance(piece, Marker) and tokenizer.marker(piece.name) is None:
             raise PromptError(f"prompt format {name!r} is off: its marker {piece.name} is not one token of this model")
-    return known
+
+
+def _encoded(pieces: Iterable[Marker | str], tokenizer: Tokenizer) -> Iterator[Tokens]:
+    for piece in _joined(pieces):
+        yield tokenizer.encode(piece) if isinstance(piece, str) else np.array([tokenizer.marker(piece.name)], np.int64)
 
 
 def _filled(chosen: InfillFormat, prompt: InfillPrompt) -> Iterator[Marker | str]:

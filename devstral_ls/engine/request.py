@@ -61,6 +61,14 @@ class InfillPrompt:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatPrompt:
+    """A question for a model that follows instructions: how it is to answer, and what is asked."""
+
+    system: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is chosen; temperature 0 is greedy."""
 
@@ -83,7 +91,7 @@ CostRule = Callable[[str, bool], float]
 class GenerationRequest:
     """One piece of work for the engine."""
 
-    prompt: InfillPrompt
+    prompt: InfillPrompt | ChatPrompt
     key: str  # a newer request with the same key and TYPING priority supersedes an older one
     priority: Priority = Priority.TYPING
     max_tokens: int = 64

@@ -4,8 +4,6 @@ Only a window of the document at hand leaves, masked; no other file does. A fix 
 same checkers as one from here.
 """
 
-import difflib
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +16,20 @@ from devstral_ls.context.secrets import MASK
 from devstral_ls.errors import RemoteError
 from devstral_ls.features.candidates import Candidate
 from devstral_ls.features.fixes import Fix, Tools
-from devstral_ls.features.markdown import visible
+from devstral_ls.features.questions import (
+    AFTER_LINES,
+    MAX_EXPLANATION_TOKENS,
+    MAX_FIX_TOKENS,
+    NEAR_LINES,
+    Question,
+    Window,
+    as_words,
+    block_in,
+    line_edits,
+    to_explain,
+    to_fix,
+    window_of,
+)
 from devstral_ls.features.routing import Work
 from devstral_ls.features.verification import examine, prove
 from devstral_ls.remote.choice import FAMILIES, Remote
@@ -26,24 +37,10 @@ from devstral_ls.remote.parcel import Chat, Infill, Parcel, Reply
 from devstral_ls.text import Document, Edit, Place, Span
 
 ORIGIN = "remote"
-BEFORE_LINES, AFTER_LINES = 80, 40  # of the window around a place
-NEAR_LINES = 3  # above and below a problem, that may be rewritten
-MAX_FIX_TOKENS, MAX_EXPLANATION_TOKENS = 400, 500
 DEADLINE_MS = 45_000
 MAX_MESSAGE_CHARACTERS = 400
-MAX_EXPLANATION_CHARACTERS = 3_000
 # Behind all that was found here.
 _COST = 6.0
-_FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
-_LINK = re.compile(r"\]\(")
-_TO_FIX = (
-    "You repair one problem in a source file. Answer with the corrected lines only, in one fenced block, "
-    "with their indentation. Change as little as possible. A value that reads *** is hidden from you: keep it."
-)
-_TO_EXPLAIN = (
-    "You explain code to its reader: what it does, and what to look out for. "
-    "Answer in at most six sentences of plain text, without headings. Values that read *** are hidden from you."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +53,6 @@ class Errand:
     file: Path
 
 
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """Masked lines around a place; lines count from 0 and `last` is within."""
-
-    lines: tuple[str, ...]
-    first: int
-
-    def between(self, first: int, last: int) -> tuple[str, ...]:
-        return self.lines[first - self.first : last + 1 - self.first]
-
-
 def parcel_for_fix(errand: Errand, problem: Problem) -> Parcel | str:
     """The question about a problem, or why none is asked."""
     document = errand.document
@@ -77,16 +63,8 @@ def parcel_for_fix(errand: Errand, problem: Problem) -> Parcel | str:
     if errand.remote.infill != "none":
         line = document.lines.line_of(problem.span.start)
         return _parcel(errand, _hole(window, line, errand), MAX_FIX_TOKENS, Work.FIX, stops=("\n",))
-    language = document.language_id
-    message = _message(errand, problem)
-    words = [
-        f"{_path(errand)}, lines {window.first + 1} to {window.first + len(window.lines)}:",
-        _fence(window.lines, language),
-        f"Line {document.lines.line_of(problem.span.start) + 1} has a problem: {message}",
-        f"Write lines {first + 1} to {last + 1} anew, so that it is gone:",
-        _fence(window.between(first, last), language),
-    ]
-    return _parcel(errand, Chat(_TO_FIX, "\n".join(words)), MAX_FIX_TOKENS, Work.FIX)
+    line = document.lines.line_of(problem.span.start)
+    return _asked(errand, to_fix(window, line, _message(errand, problem), (first, last)), MAX_FIX_TOKENS, Work.FIX)
 
 
 def fix_from(reply: Reply, errand: Errand, problem: Problem, tools: Tools, cancel: CancelToken) -> Fix | None:
@@ -107,21 +85,19 @@ def parcel_for_explanation(errand: Errand, place: Place) -> Parcel | str:
     window = _window(errand, place.line)
     if isinstance(window, str):
         return window
-    words = [
-        f"{_path(errand)}, lines {window.first + 1} to {window.first + len(window.lines)}:",
-        _fence(window.lines, errand.document.language_id),
-        f"Explain line {place.line + 1} and what it is part of:",
-        _fence(window.between(place.line, place.line), errand.document.language_id),
-    ]
-    return _parcel(errand, Chat(_TO_EXPLAIN, "\n".join(words)), MAX_EXPLANATION_TOKENS, Work.EXPLANATION)
+    return _asked(errand, to_explain(window, place.line), MAX_EXPLANATION_TOKENS, Work.EXPLANATION)
 
 
 def explanation_from(reply: Reply, errand: Errand) -> str:
     """What it says, as plain text that is no link or command of an editor."""
-    words = _LINK.sub("] (", visible(reply.text.strip()))[:MAX_EXPLANATION_CHARACTERS]
+    words = as_words(reply.text, errand.remote.host, is_whole=reply.is_whole)
     if not words:
         raise RemoteError(f"{errand.remote.host} had nothing to say")
-    return f"{words}{'' if reply.is_whole else '…'}\n— {errand.remote.host}, not verified"
+    return words
+
+
+def _asked(errand: Errand, question: Question, max_tokens: int, work: Work) -> Parcel:
+    return _parcel(errand, Chat(question.system, question.user), max_tokens, work)
 
 
 def _parcel(
@@ -138,7 +114,7 @@ def _parcel(
     )
 
 
-def _window(errand: Errand, line: int) -> _Window | str:
+def _window(errand: Errand, line: int) -> Window | str:
     """The masked lines around `line`, or why they stay here."""
     reason = reason_to_stay(errand.root, errand.file)
     if reason is not None:
@@ -147,8 +123,7 @@ def _window(errand: Errand, line: int) -> _Window | str:
     hidden = masked(text, errand.document.language_id)
     if hidden is None or len(hidden.split("\n")) != errand.document.lines.n_lines:
         return f"{errand.document.path} stays here: it may hold a private key, or has line endings of its own"
-    first = max(0, line - BEFORE_LINES)
-    return _Window(tuple(hidden.split("\n")[first : line + AFTER_LINES + 1]), first)
+    return window_of(errand.document, hidden, line, name=_path(errand))
 
 
 def _near(document: Document, problem: Problem) -> tuple[int, int]:
@@ -159,7 +134,7 @@ def _near(document: Document, problem: Problem) -> tuple[int, int]:
     return max(0, first - NEAR_LINES), min(lines.n_lines - 1, last + NEAR_LINES)
 
 
-def _hole(window: _Window, line: int, errand: Errand) -> Infill:
+def _hole(window: Window, line: int, errand: Errand) -> Infill:
     """The problem's line is left out, but not its indentation."""
     own = window.between(line, line)[0]
     indent = own[: len(own) - len(own.lstrip())]
@@ -179,39 +154,18 @@ def _edits(reply: Reply, errand: Errand, problem: Problem) -> Iterator[tuple[Edi
     if errand.remote.infill != "none":
         span = document.line_span(document.lines.line_of(problem.span.start))
         text = span.of(document.text)
-        written = reply.text.partition("\n")[0].strip()
-        if written and MASK not in written:
-            yield (Edit(Span(span.start + len(text) - len(text.lstrip()), span.end), written),)
+        filled = reply.text.partition("\n")[0].strip()
+        if filled and MASK not in filled:
+            yield (Edit(Span(span.start + len(text) - len(text.lstrip()), span.end), filled),)
         return
     first, last = _near(document, problem)
     window = _window(errand, first)
-    found = _FENCED.search(reply.text)
-    if isinstance(window, str) or found is None or not reply.is_whole:
+    written = block_in(reply.text) if reply.is_whole else None
+    if isinstance(window, str) or written is None:
         return
-    edits = _line_edits(document, first, window.between(first, last), found[1].split("\n"))
+    edits = line_edits(document, first, window.between(first, last), written.split("\n"))
     if edits and not any(MASK in each.new_text for each in edits):
         yield edits
-
-
-def _line_edits(document: Document, first: int, old: tuple[str, ...], new: list[str]) -> tuple[Edit, ...]:
-    """What turns the lines that were sent into those that came back, said of the document's own lines."""
-    bare_old = [line.removesuffix("\r") for line in old]
-    bare_new = [line.removesuffix("\r") for line in new]
-    edits = []
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, bare_old, bare_new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            edits.append(_rewritten(document, (first + i1, first + i2), [*bare_new[j1:j2]]))
-    return tuple(edits)
-
-
-def _rewritten(document: Document, old: tuple[int, int], new: list[str]) -> Edit:
-    """Whole lines, with their endings, in the place of the lines from `old[0]` up to `old[1]`."""
-    lines, ending = document.lines, "\r\n" if "\r\n" in document.text else "\n"
-    start, end = (lines.line_start(line) for line in old)
-    written = "".join(line + ending for line in new)
-    if end == len(document.text) and not document.text.endswith(("\n", "\r")):
-        written = written.removesuffix(ending) if old[0] < lines.n_lines else ending + written.removesuffix(ending)
-    return Edit(Span(start, end), written)
 
 
 def _message(errand: Errand, problem: Problem) -> str:
@@ -224,11 +178,3 @@ def _message(errand: Errand, problem: Problem) -> str:
 
 def _path(errand: Errand) -> str:
     return masked(errand.document.path, "plaintext") or "a file"
-
-
-def _fence(lines: tuple[str, ...], language_id: str) -> str:
-    text = "\n".join(line.removesuffix("\r") for line in lines)
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}{language_id}\n{text}\n{fence}"

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 
-from devstral_ls.text import LineIndex, Span
+from devstral_ls.text import Document, LineIndex, Span
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MAX_CHARACTERS = 2_000_000
@@ -39,10 +39,20 @@ def enclosing(tree: ast.Module, line: int) -> list[Function | ast.ClassDef]:
     found = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _first_line(node) <= line + 1
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and first_line(node) <= line + 1
     ]
     around = [node for node in found if node.end_lineno is not None and line + 1 <= node.end_lineno]
     return sorted(around, key=lambda node: node.lineno)
+
+
+def function_at(document: Document, offset: int) -> Function | None:
+    """The innermost function that starts on the line of `offset`."""
+    tree = parse(document.text) if document.language_id == "python" else None
+    line = document.lines.line_of(offset)
+    around = enclosing(tree, line) if tree else []
+    if not around or around[-1].lineno != line + 1 or isinstance(around[-1], ast.ClassDef):
+        return None
+    return around[-1]
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
@@ -55,7 +65,8 @@ def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
             waiting.extend(ast.iter_child_nodes(node))
 
 
-def _first_line(node: Function | ast.ClassDef) -> int:
+def first_line(node: Function | ast.ClassDef) -> int:
+    """The number of the line on which a definition or its first decorator stands; lines count from 1."""
     return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 

@@ -1,4 +1,4 @@
-"""The model as a writer of holes in a text: what stands around a span goes in, what could stand there comes out."""
+"""The model as a writer: what could stand in a hole of a text, and what it answers where it follows instructions."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.context import Budget, Sources, gather
 from devstral_ls.engine.request import (
     Block,
+    ChatPrompt,
     Completion,
     FinishReason,
     GenerationRequest,
@@ -14,6 +15,7 @@ from devstral_ls.engine.request import (
     Priority,
     StopRule,
 )
+from devstral_ls.features.questions import Question
 from devstral_ls.text import Document, Place, Span
 
 if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
@@ -34,6 +36,21 @@ class Writer:
     engine: "Engine"
     sources: Sources
     cancel: CancelToken
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return str(self.engine.facts().get("model", ""))
+
+    @property
+    def fills(self) -> bool:
+        """Whether it fills holes."""
+        return self.engine.facts().get("infill") is not None
+
+    @property
+    def answers(self) -> bool:
+        """Whether it follows instructions."""
+        return self.engine.facts().get("chat") is not None
 
     def fill(
         self,
@@ -60,6 +77,18 @@ class Writer:
         )
         generation = self.engine.generate_blocking(request, self.cancel)
         return [each for each in generation.completions if _is_meant(each)]
+
+    def ask(self, question: Question, *, key: str, max_tokens: int, deadline_ms: float) -> Completion | None:
+        """The answer to a question; None where nothing was said. Raises `PromptError` where it is too long."""
+        request = GenerationRequest(
+            prompt=ChatPrompt(question.system, question.user),
+            key=key,
+            priority=Priority.FIX,
+            max_tokens=max_tokens,
+            deadline_ms=deadline_ms,
+        )
+        generation = self.engine.generate_blocking(request, self.cancel)
+        return next((each for each in generation.completions if each.text.strip()), None)
 
     def _prompt(self, place: Place) -> InfillPrompt:
         count = self.engine.count_tokens

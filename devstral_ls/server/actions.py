@@ -1,6 +1,6 @@
 """From a snapshot to code actions and hovers: the features run in the threads of the checkers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from lsprotocol import types
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import RemoteError
 from devstral_ls.server import from_lsp
+from devstral_ls.server.capabilities import EXPLANATION_KIND
 from devstral_ls.server.checking import programs_for
 from devstral_ls.server.notebooks import cells_around
 from devstral_ls.server.session import NoPlace, Snapshot
@@ -26,16 +27,13 @@ if TYPE_CHECKING:  # checkers and features are imported by a thread, when somebo
     from devstral_ls.remote.parcel import Reply
 
 
-EXPLANATION_KIND = "refactor.explain.devstral"
-
-
 @dataclass(frozen=True, slots=True)
-class AskedOutside:
-    """A place that a remote model may be asked about."""
+class Explainer:
+    """A model that may be asked about a place: the one at hand, or one elsewhere."""
 
-    host: str
+    name: str
     offset: int
-    kind: str
+    is_here: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Offered:
 
     document: Document
     offers: Sequence["Offer"]
-    asked_outside: AskedOutside | None = None
+    explainers: Sequence[Explainer] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,14 @@ async def explain_outside(snapshot: Snapshot, place: Place, cancel: CancelToken)
     return errands.explanation_from(await snapshot.outside.deliver(errand, parcel, cancel), errand)
 
 
+async def explain_here(snapshot: Snapshot, place: Place, cancel: CancelToken) -> str:
+    """What the model at hand says about a place."""
+    from devstral_ls.features.explaining import explanation  # noqa: PLC0415 - for start-up
+
+    writer = await _writer(snapshot, place.document, cancel)
+    return await snapshot.checking.run(partial(explanation, place, writer))
+
+
 async def explain_at(snapshot: Snapshot, params: types.HoverParams, cancel: CancelToken) -> Explained | None:
     """What is known about a position."""
     place = snapshot.place(params.text_document.uri, params.position)
@@ -159,20 +165,26 @@ def _offers(
 ) -> Offered:
     from devstral_ls.features import code_actions  # noqa: PLC0415 - for start-up
 
-    tools = _tools(snapshot, document)
+    tools, facts = _tools(snapshot, document), _facts(snapshot)
     asked = code_actions.Asked(
         document=document,
         span=span,
         problems=from_lsp.problems(document, context.diagnostics, snapshot.client.encoding),
         only=tuple(str(getattr(kind, "value", kind)) for kind in context.only or ()),
-        has_model=_has_model(snapshot),
+        has_model=facts.get("infill") is not None,
+        answers=str(facts["model"]) if facts.get("chat") else "",
     )
-    return Offered(document, code_actions.offers(asked, tools, cancel), _asked_outside(snapshot, asked))
+    return Offered(document, code_actions.offers(asked, tools, cancel), tuple(_explainers(snapshot, asked)))
 
 
-def _asked_outside(snapshot: Snapshot, asked: "Asked") -> AskedOutside | None:
-    errand = snapshot.outside.errand(asked.document, snapshot.roots) if asked.wants(EXPLANATION_KIND) else None
-    return AskedOutside(errand.remote.host, asked.span.start, EXPLANATION_KIND) if errand else None
+def _explainers(snapshot: Snapshot, asked: "Asked") -> Iterator[Explainer]:
+    if not asked.wants(EXPLANATION_KIND):
+        return
+    if asked.answers:
+        yield Explainer(asked.answers, asked.span.start, is_here=True)
+    errand = snapshot.outside.errand(asked.document, snapshot.roots)
+    if errand is not None:
+        yield Explainer(errand.remote.host, asked.span.start, is_here=False)
 
 
 def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "Writer | None") -> "Offer | None":
@@ -247,7 +259,8 @@ async def _writer(snapshot: Snapshot, document: Document, cancel: CancelToken) -
     return Writer(await snapshot.ready_engine(), snapshot.sources_beside(document.uri), cancel)
 
 
-def _has_model(snapshot: Snapshot) -> bool:
-    """Whether the model is loaded; one that failed to load is not offered."""
+def _facts(snapshot: Snapshot) -> Mapping[str, object]:
+    """What the model can do; nothing while it is loading, and of one that failed to load."""
     task = snapshot.engine
-    return task.done() and not task.cancelled() and task.exception() is None
+    is_loaded = task.done() and not task.cancelled() and task.exception() is None
+    return task.result().facts() if is_loaded else {}

@@ -16,7 +16,8 @@ NOT_OURS = frozenset({"enable", "server"}) | COPILOTS
 STATUS = "$/devstral/status"  # what begins with $/ is ignored by editors that do not know it; others make lsp-mode warn
 COPILOTS_STATUS = "didChangeStatus"
 ACCEPT = "devstral.accepted"  # the command that editors run when a suggestion is taken
-EXPLAIN = "devstral.explain"  # asks a remote model about a place
+EXPLAIN = "devstral.explain"  # asks a model about a place
+EXPLANATION_KIND = "refactor.explain.devstral"
 # As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
 CODE_ACTION_KINDS = (
     "quickfix",

@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.errors import RemoteError
+from devstral_ls.errors import PromptError, RemoteError
 from devstral_ls.server import actions, from_lsp, to_lsp
 from devstral_ls.server.capabilities import ACCEPT, EXPLAIN
 from devstral_ls.server.contents import context_page
@@ -53,7 +53,7 @@ async def code_action(
     if not offered:
         return []
     found = to_lsp.code_actions(offered.document, offered.offers, snapshot.client)
-    return [*found, *to_lsp.explanations(offered.document, offered.asked_outside)]
+    return [*found, *(to_lsp.explanation(offered.document, each) for each in offered.explainers)]
 
 
 async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, cancel: CancelToken) -> types.CodeAction:
@@ -81,10 +81,10 @@ def _refuse_what_cannot_be_made(snapshot: Snapshot, offer: "Offer") -> None:
 
 
 async def _or_refused(work: Coroutine[None, None, _Result]) -> _Result:
-    """The result of work outside, or an error with the reason why there is none."""
+    """The result of work that a model elsewhere, or one that is asked, may refuse; or an error with the reason."""
     try:
         return await work
-    except RemoteError as error:
+    except (RemoteError, PromptError) as error:
         raise JsonRpcRequestFailed(str(error)) from None
 
 
@@ -117,23 +117,24 @@ async def document_content(
 
 async def execute_command(snapshot: Snapshot, params: types.ExecuteCommandParams, cancel: CancelToken) -> str | None:
     if params.command == EXPLAIN:
-        return await _explained_outside(snapshot, params.arguments, cancel)
+        return await _explained(snapshot, params.arguments, cancel)
     if params.command != ACCEPT:
         raise JsonRpcInvalidParams(f"unknown command {params.command!r}")
     snapshot.feedback.happened(next(iter(params.arguments or ()), None), Fate.ACCEPTED)
     return None
 
 
-async def _explained_outside(snapshot: Snapshot, arguments: Sequence[Any] | None, cancel: CancelToken) -> str:
-    """What a remote model says about a place; it is also shown, for editors that drop a command's result."""
+async def _explained(snapshot: Snapshot, arguments: Sequence[Any] | None, cancel: CancelToken) -> str:
+    """What a model says about a place; it is also shown, for editors that drop a command's result."""
     match arguments:
-        case [{"uri": str(uri), "version": int(version), "offset": int(offset)}] if 0 <= offset:
-            document = snapshot.document(uri, version)
+        case [{"uri": str(uri), "version": int(version), "offset": int(offset), **others}] if 0 <= offset:
+            document, is_here = snapshot.document(uri, version), others.get("here") is True
         case _:
             raise JsonRpcInvalidParams("the arguments of this command are not ours")
     if document is None or len(document.text) < offset:
         raise JsonRpcContentModified("the document has changed since this was offered")
-    words = await _or_refused(actions.explain_outside(snapshot, Place(document, offset), cancel))
+    ask = actions.explain_here if is_here else actions.explain_outside
+    words = await _or_refused(ask(snapshot, Place(document, offset), cancel))
     snapshot.say(words)
     return words
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from devstral_ls.server.capabilities import ACCEPT, EXPLAIN, Client
+from devstral_ls.server.capabilities import ACCEPT, EXPLAIN, EXPLANATION_KIND, Client
 from devstral_ls.server.suggestions import Suggested
 from devstral_ls.text import Document, Edit, Encoding, Span, n_units
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # imported when somebody first asks for a fix
     from devstral_ls.checkers import Problem
     from devstral_ls.features.code_actions import Offer
     from devstral_ls.features.hover import Explanation
-    from devstral_ls.server.actions import AskedOutside
+    from devstral_ls.server.actions import Explainer
 
 
 def position(document: Document, offset: int, encoding: Encoding) -> types.Position:
@@ -78,13 +78,11 @@ def code_action(document: Document, offer: "Offer", client: Client) -> types.Cod
     )
 
 
-def explanations(document: Document, asked: "AskedOutside | None") -> list[types.CodeAction]:
-    """The line of a menu that asks a remote model about a place."""
-    if asked is None:
-        return []
-    argument = {"uri": document.uri, "version": document.version, "offset": asked.offset}
-    title = f"Explain this: ask {asked.host}"
-    return [types.CodeAction(title, asked.kind, command=types.Command(title, EXPLAIN, arguments=[argument]))]
+def explanation(document: Document, explainer: "Explainer") -> types.CodeAction:
+    """The line of a menu that asks a model about a place."""
+    told = {"uri": document.uri, "version": document.version, "offset": explainer.offset, "here": explainer.is_here}
+    title = f"Explain this: ask {explainer.name}{' on this machine' if explainer.is_here else ''}"
+    return types.CodeAction(title, EXPLANATION_KIND, command=types.Command(title, EXPLAIN, arguments=[told]))
 
 
 def diagnostics(document: Document, problems: Sequence["Problem"], client: Client) -> types.DocumentDiagnosticReport:

@@ -40,6 +40,7 @@ def open_shared_engine(
             "model": manifest.name,
             "window_tokens": manifest.window_tokens,
             "infill": manifest.prompt_formats.get("infill"),
+            "chat": manifest.prompt_formats.get("chat"),
         },
     )
     return SharedEngine(ways)

@@ -24,6 +24,7 @@ from devstral_ls import errors
 from devstral_ls.engine.request import (
     Block,
     CacheKind,
+    ChatPrompt,
     Completion,
     CostRule,
     FinishReason,
@@ -39,7 +40,7 @@ from devstral_ls.errors import BackendError, DevstralError
 from devstral_ls.sharing.rules import Json, rule_data
 
 # Part of what two sides must agree on; raise it with every change of what is said here.
-PROTOCOL = 2
+PROTOCOL = 3
 
 ASKED = "asked"  # stands for a stop rule that stays with the client
 
@@ -64,14 +65,9 @@ class CostNumbers:
 
 def request_data(request: GenerationRequest, cost: int | None) -> Json:
     """A request for the wire; `cost` is the number of its cost rule."""
-    prompt = request.prompt
     stop = None if request.stop is None else rule_data(request.stop) or ASKED
     return {
-        "stable": [[block.title, block.text] for block in prompt.stable],
-        "title": prompt.title,
-        "suffix": prompt.suffix,
-        "volatile": prompt.volatile,
-        "prefix": prompt.prefix,
+        "prompt": _prompt_data(request.prompt),
         "key": request.key,
         "priority": request.priority,
         "max_tokens": request.max_tokens,
@@ -87,15 +83,8 @@ def request_data(request: GenerationRequest, cost: int | None) -> Json:
 
 def request_of(data: Json, *, key: str, stop: StopRule | None, cost: CostRule | None) -> GenerationRequest:
     """The request that `request_data` wrote, under another key and with the rules that stand for the client's."""
-    prompt = InfillPrompt(
-        stable=tuple(Block(title, text) for title, text in data["stable"]),
-        title=data["title"],
-        suffix=data["suffix"],
-        volatile=data["volatile"],
-        prefix=data["prefix"],
-    )
     return GenerationRequest(
-        prompt=prompt,
+        prompt=_prompt_of(data["prompt"]),
         key=key,
         priority=Priority(data["priority"]),
         max_tokens=data["max_tokens"],
@@ -106,6 +95,30 @@ def request_of(data: Json, *, key: str, stop: StopRule | None, cost: CostRule | 
         n_best=data["n_best"],
         references=tuple(data["references"]),
         project=data["project"],
+    )
+
+
+def _prompt_data(prompt: InfillPrompt | ChatPrompt) -> Json:
+    if isinstance(prompt, ChatPrompt):
+        return {"system": prompt.system, "user": prompt.user}
+    return {
+        "stable": [[block.title, block.text] for block in prompt.stable],
+        "title": prompt.title,
+        "suffix": prompt.suffix,
+        "volatile": prompt.volatile,
+        "prefix": prompt.prefix,
+    }
+
+
+def _prompt_of(data: Json) -> InfillPrompt | ChatPrompt:
+    if "user" in data:
+        return ChatPrompt(data["system"], data["user"])
+    return InfillPrompt(
+        stable=tuple(Block(title, text) for title, text in data["stable"]),
+        title=data["title"],
+        suffix=data["suffix"],
+        volatile=data["volatile"],
+        prefix=data["prefix"],
     )
 
 

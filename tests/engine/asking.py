@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.engine.backends.scripted import ScriptedBackend
+from devstral_ls.engine.backends.scripted import MARKERS, ScriptedBackend
 from devstral_ls.engine.engine import Engine
-from devstral_ls.engine.request import Block, Generation, GenerationRequest, InfillPrompt
+from devstral_ls.engine.request import Block, ChatPrompt, Generation, GenerationRequest, InfillPrompt
 
-VOCAB_SIZE = 261
+VOCAB_SIZE = len(MARKERS) + 256
 
 OpenEngine = Callable[..., tuple[Engine, ScriptedBackend]]
 
@@ -19,6 +19,11 @@ def prompt(prefix: str, suffix: str = "", stable: tuple[Block, ...] = ()) -> Inf
 def ask(prefix: str, *, suffix: str = "", key: str = "m.py", **wishes: object) -> GenerationRequest:
     """A request to go on from `prefix`."""
     return GenerationRequest(prompt=prompt(prefix, suffix), key=key, **wishes)  # type: ignore[arg-type]  # wishes are fields
+
+
+def question(user: str, **wishes: object) -> GenerationRequest:
+    """A request to answer."""
+    return GenerationRequest(prompt=ChatPrompt("Be brief.", user), key="m.py", **wishes)  # type: ignore[arg-type]  # the same
 
 
 def say(engine: Engine, request: GenerationRequest) -> Generation:

@@ -6,16 +6,16 @@ from math import inf
 from typing import NoReturn
 
 import pytest
-from asking import VOCAB_SIZE, OpenEngine, ask, say
+from asking import VOCAB_SIZE, OpenEngine, ask, question, say
 from hypothesis import given, settings, strategies as st
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.answered import LIMIT
-from devstral_ls.engine.backends.scripted import ScriptedBackend, engine_on, noise
+from devstral_ls.engine.backends.scripted import ScriptedBackend, answers, engine_on, noise
 from devstral_ls.engine.engine import Engine, ModelFacts
 from devstral_ls.engine.request import CostRule, FinishReason, Priority, Sampling
 from devstral_ls.engine.tokenizer import byte_tokenizer
-from devstral_ls.errors import BundleDamaged, EngineClosed
+from devstral_ls.errors import BundleDamaged, EngineClosed, PromptError
 
 
 def test_says_what_the_model_says(open_engine: OpenEngine) -> None:
@@ -23,6 +23,28 @@ def test_says_what_the_model_says(open_engine: OpenEngine) -> None:
     engine, _ = open_engine({"return": " a + b"})
     generation = say(engine, ask("def add(a, b):\n    return"))
     assert [(" a + b", FinishReason.END)] == [(c.text, c.finish) for c in generation.completions]
+
+
+def test_answers_a_question() -> None:
+    """With a chat format; the answer begins where the question ends."""
+    engine = engine_on(ScriptedBackend(answers({"What is 2?": "A number."}), VOCAB_SIZE), chat="mistral")
+    (completion,) = say(engine, question("What is 2?")).completions
+    assert ("A number.", FinishReason.END) == (completion.text, completion.finish)
+    assert "mistral" == engine.facts()["chat"]
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("chat", "user", "reason"),
+    [(None, "?", "no chat format"), ("mistral", "x" * 5000, "has room for"), ("latin", "?", "no chat format")],
+)
+def test_a_question_that_cannot_be_asked(chat: str | None, user: str, reason: str) -> None:
+    """One line says why; holes are filled all the same."""
+    engine = engine_on(ScriptedBackend(answers({"return": " a"}), VOCAB_SIZE), chat=chat)
+    with pytest.raises(PromptError, match=reason):
+        say(engine, question(user))
+    assert " a" == say(engine, ask("return")).completions[0].text
+    engine.close()
 
 
 def test_awaits(open_engine: OpenEngine) -> None:

@@ -9,6 +9,7 @@ import pytest
 from editor import URI, Editor
 from server_fixtures import Connect
 
+from devstral_ls.engine import scripted_engine
 from devstral_ls.features.code_actions import KINDS
 from devstral_ls.server.capabilities import CODE_ACTION_KINDS
 
@@ -197,6 +198,39 @@ def test_an_editor_that_makes_no_files_hears_which_one_is_lacking(connect: Conne
     (tmp_path / "test_a.py").touch()
     (change,) = editor.ask("codeAction/resolve", action)["edit"]["documentChanges"]
     assert (tmp_path / "test_a.py").as_uri() == change["textDocument"]["uri"]
+
+
+def answering(connect: Connect, said: dict[str, str]) -> Editor:
+    """An editor whose server has a model that follows instructions."""
+    editor = connect(open_engine=lambda _settings: scripted_engine(said, chat="mistral")).editor
+    editor.initialize(CAPABILITIES)
+    return editor
+
+
+def test_a_place_is_explained_by_a_model_that_follows_instructions(connect: Connect) -> None:
+    """The menu names it; what it says is the command's result, and is shown."""
+    editor = answering(connect, {"part of:\n```python\nx = 1\n```": "It is 1."})
+    editor.open("x = 1\n")
+    editor.inline(0, 0)
+    (action,) = actions(editor, 0, 0, "refactor.explain")
+    assert "Explain this: ask scripted on this machine" == action["title"]
+    command = action["command"]
+    words = "It is 1.\n— scripted, not verified"
+    asked = {"command": command["command"], "arguments": command["arguments"]}
+    assert words == editor.ask("workspace/executeCommand", asked)
+    assert words == editor.notification("window/showMessage")["message"]
+    editor.change(2, {"text": "x = 2\n"})
+    assert CONTENT_MODIFIED == editor.error_code(editor.request("workspace/executeCommand", asked))
+
+
+def test_a_model_that_only_fills_holes_explains_nothing(editor: Editor) -> None:
+    """Nor does it answer who asks all the same."""
+    editor.open("x = 1\n")
+    editor.inline(0, 0)
+    assert [] == actions(editor, 0, 0, "refactor.explain")
+    argument = {"uri": URI, "version": 1, "offset": 0, "here": True}
+    asked = {"command": "devstral.explain", "arguments": [argument]}
+    assert REQUEST_FAILED == editor.error_code(editor.request("workspace/executeCommand", asked))
 
 
 def test_an_editor_that_cannot_resolve_gets_what_is_ready(connect: Connect) -> None:

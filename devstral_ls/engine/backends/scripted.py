@@ -17,7 +17,7 @@ from devstral_ls.engine.tokenizer import byte_tokenizer
 from devstral_ls.errors import OutOfMemory
 
 GATE_TIMEOUT_S = 20.0
-MARKERS = ("</s>", "<s>", "[PREFIX]", "[SUFFIX]", "[FILE]")
+MARKERS = ("</s>", "<s>", "[PREFIX]", "[SUFFIX]", "[FILE]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[INST]", "[/INST]")
 END_TOKEN, BOS_TOKEN = 0, 1
 
 # Given all tokens so far: the next one.
@@ -162,10 +162,12 @@ def answers(said: Mapping[str, str]) -> Script:
     return script
 
 
-def open_engine(script: Script, *, window_tokens: int = 4096, cache_limit_mib: int | None = None) -> Engine:
+def open_engine(
+    script: Script, *, window_tokens: int = 4096, cache_limit_mib: int | None = None, chat: str | None = None
+) -> Engine:
     """An engine on a scripted backend, for callers that do not look at the backend."""
     backend = ScriptedBackend(script, len(MARKERS) + 256, window_tokens)
-    return engine_on(backend, cache_limit_mib=cache_limit_mib)
+    return engine_on(backend, cache_limit_mib=cache_limit_mib, chat=chat)
 
 
 def engine_on(
@@ -174,8 +176,9 @@ def engine_on(
     fallback: ScriptedBackend | None = None,
     cache_limit_mib: int | None = None,
     speculation: Speculation | None = None,
+    chat: str | None = None,
 ) -> Engine:
-    """An engine on this backend; each byte of a text is a token."""
+    """An engine on this backend; each byte of a text is a token, and only with a `chat` format it answers questions."""
     facts = ModelFacts(
         name="scripted",
         window_tokens=backend.window_tokens,
@@ -183,6 +186,7 @@ def engine_on(
         bos_token_id=BOS_TOKEN,
         end_tokens=frozenset({END_TOKEN}),
         infill_format="mistral",
+        chat_format=chat,
     )
     return Engine(
         facts,

@@ -19,7 +19,8 @@ class Asked:
     span: Span
     problems: tuple[Problem, ...] = ()
     only: tuple[str, ...] = ()
-    has_model: bool = False  # whether `resolve` will have a writer; an offer itself never has one
+    has_model: bool = False  # whether `resolve` will have a writer of holes; an offer itself never has one
+    answers: str = ""  # the name of the model, where it follows instructions
 
     def wants(self, kind: str) -> bool:
         """Whether `kind` is asked for: kinds are dotted paths, and asking for one asks for all below it."""

@@ -14,7 +14,7 @@ from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.code_actions.written import accepted
 from devstral_ls.features.endings import BlockEnd
 from devstral_ls.features.fixes import Tools
-from devstral_ls.features.python_tree import Function, enclosing, parse, span_of
+from devstral_ls.features.python_tree import Function, function_at, span_of
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Edit, Span
 
@@ -58,13 +58,9 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
 
 def _empty(document: Document, offset: int) -> Function | None:
     """The innermost function that starts on the line of `offset` and whose body only holds its place."""
-    tree = parse(document.text) if document.language_id == "python" else None
-    line = document.lines.line_of(offset)
-    around = enclosing(tree, line) if tree else []
-    if not around or around[-1].lineno != line + 1 or isinstance(around[-1], ast.ClassDef):
-        return None
-    body = [each for each in around[-1].body if not _is_text(each)]
-    return around[-1] if len(body) == 1 and _says_nothing(body[0]) else None
+    node = function_at(document, offset)
+    body = [each for each in node.body if not _is_text(each)] if node else []
+    return node if len(body) == 1 and _says_nothing(body[0]) else None
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Problem, Topic, topic_of
-from devstral_ls.features.candidates import Case, candidates_for, model
+from devstral_ls.features.candidates import Candidate, Case, candidates_for, chat, model
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.fixes import Fix, Tools, find_fix
 from devstral_ls.features.verification import examine, seen_as
@@ -20,6 +20,7 @@ from devstral_ls.text import Document
 KIND = "quickfix"
 _MAX_PROBLEMS = 4  # a menu is asked for with every step of the cursor
 _OFFER_MS = 400
+_ANSWERS_MS = 60_000  # somebody has chosen to wait for a model that writes whole statements
 _PROGRAMS_MS = 60_000  # somebody has chosen to wait for programs that may take seconds for each candidate
 
 
@@ -33,8 +34,8 @@ def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:
             yield _proven(fix, problem)
         elif programs := _judging_programs(problem, asked, tools):
             yield _to_be_found(problem, f"look for one that {programs} accepts")
-        elif asked.has_model and _may_be_proven(problem, asked, tools):
-            yield _to_be_found(problem, "ask the model, verify its answer")
+        elif (asked.has_model or asked.answers) and _may_be_proven(problem, asked, tools):
+            yield _to_be_found(problem, f"ask {asked.answers or 'the model'}, verify its answer")
 
 
 def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | None) -> Offer | None:
@@ -43,12 +44,22 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
     if offer.edits is not None:
         return offer
     cancel = writer.cancel if writer else CancelToken()
-    propose = partial(model.propose, writer=writer) if writer else None
+    propose = partial(_asked, writer=writer) if writer else None
     searching = replace(tools, checkers=tools.judges, propose=propose)
+    if writer and writer.answers:
+        searching = replace(searching, deadline_ms=max(tools.deadline_ms, _ANSWERS_MS))
     if tools.programs_for(document.language_id):
-        searching = replace(searching, deadline_ms=max(tools.deadline_ms, _PROGRAMS_MS))
+        searching = replace(searching, deadline_ms=max(searching.deadline_ms, _PROGRAMS_MS))
     fix = find_fix(document, offer.problem, searching, cancel)
     return _proven(fix, offer.problem) if fix else None
+
+
+def _asked(case: Case, writer: Writer) -> Iterator[Candidate]:
+    """What the model fills into holes, where it does, then what it answers, where it does."""
+    if writer.fills:
+        yield from model.propose(case, writer)
+    if writer.answers:
+        yield from chat.propose(case, writer)
 
 
 def _may_be_proven(problem: Problem, asked: Asked, tools: Tools) -> bool:
@@ -63,7 +74,7 @@ def _judging_programs(problem: Problem, asked: Asked, tools: Tools) -> str:
     if not programs or topic_of(problem) is Topic.OTHER:
         return ""
     case = Case(asked.document, problem, tools.neighbours, tools.types)
-    is_worth_it = asked.has_model or bool(candidates_for(case))
+    is_worth_it = asked.has_model or bool(asked.answers) or bool(candidates_for(case))
     return " and ".join(each.name for each in programs) if is_worth_it else ""
 
 

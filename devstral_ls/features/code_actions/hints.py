@@ -11,7 +11,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.features.code_actions.action import Asked, Offer
 from devstral_ls.features.code_actions.written import accepted
 from devstral_ls.features.fixes import Tools
-from devstral_ls.features.python_tree import Function, enclosing, own_nodes, parse, span_of
+from devstral_ls.features.python_tree import Function, function_at, own_nodes, span_of
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Edit, Span
 
@@ -24,7 +24,7 @@ _ALWAYS_BOOL = ast.Is | ast.IsNot | ast.In | ast.NotIn
 
 def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:  # noqa: ARG001
     """On the line of a `def` that shows a type it does not say, where a type checker can confirm it."""
-    node = _function(asked.document, asked.span.start)
+    node = function_at(asked.document, asked.span.start)
     if node is not None and tools.types is not None and _edits(node, asked.document):
         start = span_of(node, asked.document.text, asked.document.lines).start
         yield Offer(action="hints", kind=KIND, title=f"Add type hints to {node.name}", span=Span(start, start))
@@ -32,21 +32,11 @@ def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:  
 
 def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | None) -> Offer | None:  # noqa: ARG001
     """All hints together; without the one of the result where the checkers object to it."""
-    node = _function(document, offer.span.start)
+    node = function_at(document, offer.span.start)
     edits = _edits(node, document) if node is not None else []
     parameters = [edit for edit in edits if not edit.new_text.startswith(" ->")]
     candidates = [tuple(each) for each in (edits, parameters) if each]
     return accepted(offer, document, tools, candidates)
-
-
-def _function(document: Document, offset: int) -> Function | None:
-    """The innermost function that starts on the line of `offset`."""
-    tree = parse(document.text) if document.language_id == "python" else None
-    line = document.lines.line_of(offset)
-    around = enclosing(tree, line) if tree else []
-    if not around or around[-1].lineno != line + 1 or isinstance(around[-1], ast.ClassDef):
-        return None
-    return around[-1]
 
 
 def _edits(node: Function, document: Document) -> list[Edit]:
