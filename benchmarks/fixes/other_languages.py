@@ -41,9 +41,10 @@ PACKAGES = {
     "koa@2.15.3": ("lib", "javascript"),
     "immer@10.1.1": ("src", "typescript"),
 }
+JUDGED_BY_TSC = ("koa@2.15.3", "immer@10.1.1")
 SUFFIXES = {"javascript": ".js", "typescript": ".ts"}
 BRACKETS, MARKS = "()[]{}", ",:;"
-N_BRACKETS, N_MARKS, N_NAMES = 25, 10, 10  # in each package
+N_BRACKETS, N_MARKS, N_NAMES = 25, 10, 12  # in each package
 MIN_CHARACTERS, MAX_CHARACTERS = 800, 40_000
 MAX_TRIES = 4000
 NAME = re.compile(r"(?<![\w.])[a-z]\w{5,}(?=[(.;,)])")
@@ -56,13 +57,17 @@ NODE = {
 }
 TSC = {
     "name": "tsc",
-    "languages": ["typescript"],
+    "languages": ["typescript", "javascript"],
     "input": "project",
     "command": ["tsc", "--noEmit", "--pretty", "false", "-p", "{folder}"],
     "pattern": r"^(?P<file>[^(\n]+)\((?P<line>\d+),(?P<column>\d+)\): "
     r"(?P<severity>error) (?P<code>TS\d+): (?P<message>.*)$",
     "deadline_ms": 120_000,
 }
+# JavaScript is checked without knowing what node brings along, so `require` and its like are wrong before and after.
+TSCONFIG_OF_JAVASCRIPT = """{"compilerOptions": {"allowJs": true, "checkJs": true, "noEmit": true, "target": "es2022",
+"module": "commonjs", "moduleResolution": "node", "skipLibCheck": true, "types": []}, "include": ["lib"]}
+"""
 TSCONFIG = """{"compilerOptions": {"strict": true, "noEmit": true, "target": "es2019", "module": "es2015",
 "moduleResolution": "node", "skipLibCheck": true, "types": [], "lib": ["es2019", "dom"]}, "include": ["src/index.ts"]}
 """
@@ -88,10 +93,10 @@ def main() -> None:
             rows = [judged(each, root) for each in deletions(documents, marks, n, seed=package)]
             figures[f"{package} {kind}"] = summary(rows)
             print(package, kind, figures[f"{package} {kind}"], flush=True)
-        if options.tsc and (root / "src/index.ts").exists():
+        if options.tsc and package in JUDGED_BY_TSC:
             rows = [by_tsc(each, root) for each in misspellings(documents, N_NAMES, seed=package)]
             figures[f"{package} misspelt names, by tsc"] = summary([each for each in rows if each is not None])
-            print(figures[f"{package} misspelt names, by tsc"])
+            print(package, figures[f"{package} misspelt names, by tsc"], flush=True)
     print(record("fixes_other_languages", figures).read_text("utf-8"))
 
 
@@ -139,7 +144,7 @@ def deletions(documents: Sequence[Document], marks: str, n: int, *, seed: str) -
 def misspellings(documents: Sequence[Document], n: int, *, seed: str) -> Iterator[Mutation]:
     """Names that lost one letter, each in another place; whether a checker sees them is asked later."""
     rng = random.Random(f"{seed} names")
-    for document in rng.sample(documents, n):
+    for document in rng.choices(documents, k=n):
         names = list(NAME.finditer(document.text))
         if names:
             name = rng.choice(names)
@@ -176,7 +181,8 @@ def compiler(root: Path) -> str:
     if not program.exists():
         install = ["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(FOLDER / "tsc"), TYPESCRIPT]
         subprocess.run(install, check=True)
-    (root / "tsconfig.json").write_text(TSCONFIG)
+    is_typescript = (root / "src/index.ts").exists()
+    (root / "tsconfig.json").write_text(TSCONFIG if is_typescript else TSCONFIG_OF_JAVASCRIPT)
     return str(program)
 
 

@@ -5,7 +5,7 @@ Nothing here runs a model, so a hover is there at once; a sentence that a model 
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
@@ -15,7 +15,7 @@ from devstral_ls.errors import CheckerFailed
 from devstral_ls.features.calls import NO_CALLS, Call, Calls, callees_of, calls_of, raises_of
 from devstral_ls.features.fixes import Fix, Tools, find_fix
 from devstral_ls.features.import_lines import imports_of
-from devstral_ls.features.markdown import escape, escape_in_label, fenced, visible
+from devstral_ls.features.markdown import escape, fenced, label, shown_plainly, visible
 from devstral_ls.features.python_tree import Function, parse
 from devstral_ls.text import Document, Place, Span
 
@@ -108,18 +108,20 @@ def undocumented(explanation: Explanation, document: Document) -> Function | Non
     return None if node is None or ast.get_docstring(node) else node
 
 
-def as_markdown(explanation: Explanation, language_id: str) -> str:
+def as_markdown(explanation: Explanation, language_id: str, *, shows_backslashes: bool = False) -> str:
     """Markdown in which text from a workspace can be no link, image or command."""
+    prose = shown_plainly if shows_backslashes else escape
     parts = [fenced(explanation.signature, language_id)] if explanation.signature else []
     if explanation.documentation:
-        parts.append(escape(explanation.documentation))
+        parts.append(prose(explanation.documentation))
     if explanation.generated:
-        parts.append(f"{escape(explanation.generated)} *({_AUTHOR})*")
+        parts.append(f"{prose(explanation.generated)}\n*({_AUTHOR})*")
     if explanation.defined_at:
-        parts.append(f"*{escape(explanation.defined_at)}*")
+        escaped = escape(explanation.defined_at)
+        parts.append(f"*{escaped}*" if escaped == explanation.defined_at else prose(explanation.defined_at))
     if explanation.raises or explanation.callees or explanation.calls.n_calls:
-        parts.append("  \n".join(_markdown_about_calls(explanation)))
-    parts += ["  \n".join(escape(line) for line in _lines_about(each)) for each in explanation.diagnoses]
+        parts.append("  \n".join(_markdown_about_calls(explanation, prose)))
+    parts += ["  \n".join(prose(line) for line in _lines_about(each)) for each in explanation.diagnoses]
     return "\n\n".join(parts)
 
 
@@ -154,8 +156,8 @@ def _words_about_calls(explanation: Explanation) -> Iterator[str]:
         yield f"calls {', '.join(explanation.callees)}"
 
 
-def _markdown_about_calls(explanation: Explanation) -> Iterator[str]:
-    yield from map(escape, _words_about_calls(explanation))
+def _markdown_about_calls(explanation: Explanation, prose: Callable[[str], str]) -> Iterator[str]:
+    yield from map(prose, _words_about_calls(explanation))
     links = [_link(each) for each in explanation.calls.shown]
     if links:
         yield f"{_count(explanation.calls)}: {', '.join(links)}"
@@ -169,7 +171,7 @@ def _count(calls: Calls) -> str:
 
 def _link(call: Call) -> str:
     """A link to a file of the workspace; nothing in its name can end it or make it another one."""
-    words = escape_in_label(f"{call.path.rsplit('/', 1)[-1]}:{call.line + 1}")
+    words = label(f"{call.path.rsplit('/', 1)[-1]}:{call.line + 1}")
     if not call.uri.startswith("file:///"):
         return words
     return f"[{words}]({quote(unquote(call.uri), safe='/:')}#L{call.line + 1})"

@@ -19,6 +19,7 @@ _BLOCK = re.compile(r"^(?=>|#{1,6}(?:\s|$)|[-=_*|:+][-=_*|:+ \t]*$|~~~)")
 # Inside of a line: an escape, the end of a link's or definition's label, a tag or address, an entity, a hard break.
 _INLINE = re.compile(r"\\(?=[!-/:-@\[-`{-~]|$)|\](?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|`")
 _RUN = re.compile(r"\*+|_+")
+_PLAIN_NAME = re.compile(r"[\w.:-]+")
 _IN_LABEL = re.compile(r"[\\`*\[\]<>&~|]|(?<![^\W_])_|_(?![^\W_])")
 
 
@@ -39,8 +40,15 @@ def escape(text: str) -> str:
     return _with_backslashes(shown, kept)
 
 
-def escape_in_label(text: str) -> str:
-    """Text between the brackets of a link of ours."""
+def shown_plainly(text: str) -> str:
+    """The same for an editor that shows the backslashes: what would need one stands in a block instead."""
+    return escape(text) if escape(text) == visible(text) else fenced(text, "")
+
+
+def label(text: str) -> str:
+    """Text between the brackets of a link of ours: a plain name with underscores stands in a code span."""
+    if "_" in text and _PLAIN_NAME.fullmatch(text):
+        return f"`{text}`"
     return _IN_LABEL.sub(lambda match: f"\\{match.group()}", visible(text).replace("\n", " ").replace("\r", " "))
 
 

@@ -46,6 +46,7 @@ class Client:
     resolves_edits: bool = False
     knows_generated_tag: bool = False
     shows_markdown: bool = False
+    shows_backslashes: bool = False  # those of escaped Markdown: Neovim, seen in 0.12.4
     pulls_diagnostics: bool = False
     status_name: str = STATUS
 
@@ -81,6 +82,7 @@ def client_of(params: Mapping[str, Any]) -> Client:
         creates_files="create" in _texts(told("workspace", "workspaceEdit", "resourceOperations")),
         resolves_edits="edit" in _texts(told("textDocument", "codeAction", "resolveSupport", "properties")),
         knows_generated_tag=told("textDocument", "codeAction", "tagSupport") is not None,
+        shows_backslashes=_found(params, "clientInfo", "name") == "Neovim",
         shows_markdown="markdown" in _texts(told("textDocument", "hover", "contentFormat")),
         pulls_diagnostics=told("textDocument", "diagnostic") is not None,
         status_name=COPILOTS_STATUS if _is_copilots(params.get("initializationOptions")) else STATUS,

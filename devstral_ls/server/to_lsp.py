@@ -106,7 +106,7 @@ def hover(document: Document, explanation: "Explanation", client: Client) -> typ
 
     place = range_of(document, explanation.span, client.encoding)
     if client.shows_markdown:
-        words = as_markdown(explanation, document.language_id)
+        words = as_markdown(explanation, document.language_id, shows_backslashes=client.shows_backslashes)
         return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, words), place)
     return types.Hover(types.MarkupContent(types.MarkupKind.PlainText, "\n".join(as_lines(explanation))), place)
 

@@ -116,6 +116,36 @@ def test_hover_explains(open_editor: Open, project: Path) -> None:
     assert "load(text: str)" in until(lambda: editor.lua(floating), "the hover")
 
 
+ON_THE_SCREEN = """
+vim.cmd.redraw()
+local seen = ''
+for row = 1, vim.o.lines do
+  for column = 1, vim.o.columns do seen = seen .. vim.fn.screenstring(row, column) end
+  seen = seen .. '\\n'
+end
+return seen
+"""
+
+
+def test_a_hover_shows_no_backslashes(open_editor: Open, project: Path) -> None:
+    """What is on the screen is what the docstring says, asterisks included."""
+    file = project / "starred.py"
+    file.write_text('def f(*args):\n    """Take *args and **more**, <b> too."""\n    return args\n')
+    editor = open_editor(file)
+    editor.nvim.ui_attach(100, 30)
+    editor.press("gg04l")
+    editor.lua("vim.lsp.buf.hover()")
+
+    def seen_twice() -> str | None:
+        screen = str(editor.lua(ON_THE_SCREEN))
+        return screen if 1 < screen.count("Take") else None
+
+    seen = until(seen_twice, "the hover", instead=lambda: str(editor.lua(ON_THE_SCREEN)))
+    assert seen is not None
+    assert 2 == seen.count("Take *args and **more**, <b> too.")
+    assert "\\" not in seen
+
+
 def test_a_quick_fix_is_offered_and_applied(open_editor: Open, project: Path) -> None:
     """The fix of an undefined name says that it was verified, and applying it changes the text."""
     editor = open_editor(project / "loading.py")

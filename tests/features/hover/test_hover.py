@@ -94,6 +94,18 @@ def test_a_docstring_can_be_no_link_and_no_image() -> None:
     assert r"![x\](https://a.b/c) [run\](command:x) \<b>" in as_markdown(found, "python")
 
 
+def test_an_editor_that_shows_backslashes_gets_none() -> None:
+    """What would need one stands in a block, where nothing is markup; the rest stays as it was."""
+    document = Document("file:///a.py", 'def f(*args):\n    """Take *args* and <b>."""\n', path="__init__.py")
+    other = Document("file:///__main__.py", "f(1)\n", path="__main__.py")
+    found = explain(Place(document, 4), [], Tools(checkers=(Ruff(),), neighbours=(other,)), CancelToken())
+    assert found is not None
+    shown = as_markdown(found, "python", shows_backslashes=True)
+    assert "\\" not in shown
+    assert "```\nTake *args* and <b>.\n```" in shown
+    assert "[`__main__.py:1`](file:///__main__.py#L1)" in shown
+
+
 def test_code_cannot_leave_its_block() -> None:
     """Back-ticks in a signature do not end the block around it."""
     found = explained("def $0f(x='```'):\n    return x\n")

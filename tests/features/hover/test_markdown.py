@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from markdown_it import MarkdownIt
 
-from devstral_ls.features.markdown import escape, escape_in_label, visible
+from devstral_ls.features.markdown import escape, label, visible
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 READER.validateLink = lambda _url: True  # type: ignore[method-assign]  # editors let more pass than it does
@@ -69,7 +69,7 @@ def test_no_text_is_markup(text: str) -> None:
 @given(MARKUP)
 def test_a_label_stays_a_label(text: str) -> None:
     """A link of ours leads where we say, whatever its words are."""
-    markdown = f"[x {escape_in_label(text)} x](file:///a.py#L1)"
+    markdown = f"[x {label(text)} x](file:///a.py#L1)"
     links = re.findall(r'href="([^"]*)"', READER.render(markdown))
     assert ["file:///a.py#L1"] == links
 
