@@ -1,9 +1,9 @@
 """HumanEvalFix, tests as judge: `python benchmarks/fixes/humaneval_fix.py BUNDLE PROBLEMS.jsonl…`.
 
 PROBLEMS are `humanevalpack-python.jsonl` and `humanevalpack-js.jsonl` of bigcode-project/octopack (MIT), no part of
-this project. No checker sees these mistakes, they are wrong results; so the model is asked alone, in the way that every
-bundle with a fill-in-the-middle format can answer: each line of the buggy body is taken out and written again, the line
-about which it is surest comes first. What it writes runs in `embedded_model/sandbox.py` and nowhere else.
+this project. No checker sees these mistakes, they are wrong results; so the model is asked alone. One that follows
+instructions is asked to repair the function. For one that fills holes, each line of the buggy body is taken out and
+written again, the line about which it is surest first. What they write runs in `embedded_model/sandbox.py` alone.
 """
 
 import argparse
@@ -23,11 +23,13 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.context import Sources
 from devstral_ls.engine import open_engine, resolve_bundle
 from devstral_ls.engine.engine import Engine
+from devstral_ls.features.questions import block_in, to_fix, window_of
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Document, Span
 
 MIN_LINE_CHARACTERS = 4  # shorter lines, such as `}`, hold no mistake
 MAX_LINE_TOKENS = 64
+MAX_ANSWER_TOKENS = 1024
 DEADLINE_MS = 60_000
 N_TRIED = 10  # candidates that the tests may judge
 
@@ -119,6 +121,10 @@ def candidates(problem: Problem, language: Language, engine: Engine, *, told: bo
         head = "\n".join(words) + "\n" + head
     document = Document(f"file:///{language.name}", head + problem["buggy_solution"], language_id=language.id)
     writer = Writer(engine, Sources(), CancelToken())
+    if writer.answers:
+        yield from repaired(problem, document, head, writer)
+    if not writer.fills:
+        return
     found: dict[str, float] = {}
     for line in range(document.lines.line_of(len(head)), document.lines.n_lines):
         span = document.line_span(line)
@@ -134,6 +140,18 @@ def candidates(problem: Problem, language: Language, engine: Engine, *, told: bo
                 body = document.text[len(head) : start] + written.text.strip() + document.text[span.end :]
                 found[body] = max(written.mean_logprob, found.get(body, written.mean_logprob))
     yield from sorted(found, key=lambda body: -found[body])
+
+
+def repaired(problem: Problem, document: Document, head: str, writer: Writer) -> Iterator[str]:
+    """The body in the answer to a question, where it is one with the same head."""
+    window = window_of(document, document.text, 0, name=document.uri.rpartition("/")[2])
+    last = document.lines.n_lines - 1
+    message = f"{problem['entry_point']} gives wrong results"
+    question = to_fix(window, document.lines.line_of(len(head)) - 1, message, (0, last))
+    answer = writer.ask(question, key=problem["task_id"], max_tokens=MAX_ANSWER_TOKENS, deadline_ms=DEADLINE_MS)
+    block = block_in(answer.text) if answer else None
+    if block is not None and block.startswith(head.rstrip()):
+        yield block[len(head.rstrip()) :]
 
 
 def end_of_line(written: str) -> int | None:

@@ -115,7 +115,8 @@ def as_markdown(explanation: Explanation, language_id: str, *, shows_backslashes
     if explanation.documentation:
         parts.append(prose(explanation.documentation))
     if explanation.generated:
-        parts.append(f"{prose(explanation.generated)}\n*({_AUTHOR})*")
+        sentence = prose(explanation.generated)
+        parts.append(sentence + ("\n" if sentence.endswith("```") else " ") + f"*({_AUTHOR})*")
     if explanation.defined_at:
         escaped = escape(explanation.defined_at)
         parts.append(f"*{escaped}*" if escaped == explanation.defined_at else prose(explanation.defined_at))

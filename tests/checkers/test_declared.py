@@ -4,6 +4,7 @@ import re
 import shutil
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,23 @@ COMPILES = {
     "languages": ["python"],
     "command": [sys.executable, "-m", "py_compile", "{file}"],
     "pattern": r"File \"(?P<file>[^\"]+)\", line (?P<line>\d+)\n(?:.*\n){1,2}(?P<message>\w+Error: .*)$",
+}
+CARGO = {
+    "name": "cargo",
+    "languages": ["rust"],
+    "input": "project",
+    "command": ["cargo", "check", "--quiet", "--offline", "--message-format=json"],
+    "deadline_ms": 120_000,
+    "json": {
+        "file": "message.spans.0.file_name",
+        "line": "message.spans.0.line_start",
+        "column": "message.spans.0.column_start",
+        "end_line": "message.spans.0.line_end",
+        "end_column": "message.spans.0.column_end",
+        "severity": "message.level",
+        "code": "message.code.code",
+        "message": "message.message",
+    },
 }
 LINE = r"^(?P<line>\d+): (?P<message>.*)$"
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
@@ -103,6 +121,23 @@ print(json.dumps({"message": {"text": "bad x", "code": {"id": "E0425"}, "level":
         problem.severity,
         problem.span.of(document.text),
     )
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+def test_cargo_judges_a_text_that_is_not_saved(tmp_path: Path) -> None:
+    """As the manual declares it: the place, the code and the words of the compiler; nothing is written to the crate."""
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/main.rs").write_text("fn main() {}\n")
+    (tmp_path / "Cargo.toml").write_text('[package]\nname = "one"\nversion = "0.1.0"\nedition = "2021"\n')
+    text = 'fn main() {\n    let total = 1;\n    println!("{}", totl);\n}\n'
+    document = Document((tmp_path / "src/main.rs").as_uri(), text, language_id="rust", path="src/main.rs")
+    found = declared(tmp_path, **CARGO).check(document)
+    (problem,) = (each for each in found if each.severity == "error" and each.code)
+    assert ("cargo", "E0425", "totl") == (problem.source, problem.code, problem.span.of(text))
+    right = replace(document, text=text.replace("totl", "total"))
+    assert [] == declared(tmp_path, **CARGO).check(right)
+    assert {"src", "Cargo.toml"} == {each.name for each in tmp_path.iterdir()}
 
 
 @pytest.mark.parametrize(
