@@ -28,9 +28,10 @@ _ENVIRONMENTS = (".venv", "venv")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a call: the source of a literal, or the name of a built-in exception; else both are empty."""
+    """What became of a call: the source of a literal, what `repr` says of another value, or a built-in exception."""
 
     value: str = ""
+    shown: str = ""
     raised: str = ""
 
 
@@ -42,9 +43,9 @@ class Rehearsal:
     python: str
 
     def outcomes_of(self, module: str, calls: Sequence[str]) -> list[Outcome]:
-        """What each call gives in the names of the module; raises `CheckerFailed` when it cannot be imported."""
+        """What each call gives in the names of the module; raises `CheckerFailed` when nothing can be called there."""
         task = {"module": module, "calls": list(calls)}
-        answer, _ = self._run(task, f"{module} cannot be imported in the copy of the project")
+        answer, _ = self._run(task, f"{module} cannot be imported or called in a copy of the project")
         return [Outcome(**each) for each in answer]
 
     def runner_of(self, path: str, name: str) -> str:

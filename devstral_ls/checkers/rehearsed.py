@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import runpy
 import signal
 import sys
@@ -40,6 +41,7 @@ _CHANGES = {
 }
 _STARTS = ("subprocess.", "os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "os.kill", "os.startfile")
 _REACHES = ("socket.connect", "socket.bind", "socket.send", "socket.getaddrinfo", "socket.gethostby")
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+")  # of an object in memory: another one each time
 _NOWHERE = (os.devnull, ":memory:")
 
 
@@ -79,7 +81,7 @@ class Guard:
 
 
 def outcomes_of(module: str, calls: list[str], guard: Guard) -> list[dict[str, str]]:
-    """For each call its value as a literal, the name of the built-in exception that it raised, or nothing."""
+    """For each call its value as a literal, else how it shows itself, or the built-in exception that it raised."""
     names = dict(vars(importlib.import_module(module)))
     return [_outcome(call, names, guard) for call in calls]
 
@@ -91,15 +93,17 @@ def _outcome(call: str, names: dict[str, Any], guard: Guard) -> dict[str, str]:
     except Exception as error:  # noqa: BLE001 - of the user's function
         is_its_own = type(error).__module__ == "builtins" and guard.n_refused == n_refused
         return {"raised": type(error).__name__} if is_its_own else {}
-    is_steady = guard.n_refused == n_refused and _is_same(value, again)
-    return {"value": repr(value)} if is_steady and _is_literal(value) else {}
+    if guard.n_refused != n_refused or repr(value) != repr(again) or MAX_VALUE_CHARACTERS < len(repr(value)):
+        return {}
+    if _is_literal(value):
+        return {"value": repr(value)}
+    return {} if _ADDRESS.search(repr(value)) else {"shown": repr(value)}
 
 
 def _is_literal(value: Any) -> bool:
-    """Whether a test can say this value, and not too long."""
-    text = repr(value)
+    """Whether a test can say this value."""
     try:
-        return len(text) <= MAX_VALUE_CHARACTERS and _is_same(ast.literal_eval(text), value)
+        return _is_same(ast.literal_eval(repr(value)), value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return False
 

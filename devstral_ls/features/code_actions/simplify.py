@@ -75,11 +75,14 @@ def _written(offer: Offer, document: Document, tools: Tools, writer: Writer) -> 
 
 def _says_less(after: Function, before: Function) -> bool:
     """Whether it is called as before and has fewer parts."""
-    heads = [
-        (each.name, ast.dump(each.args), ast.dump(each.returns or each.args), type(each)) for each in (after, before)
-    ]
+    heads = [_head(each) for each in (after, before)]
     n_after, n_before = (sum(1 for _ in ast.walk(each)) for each in (after, before))
     return heads[0] == heads[1] and n_after < n_before
+
+
+def _head(node: Function) -> tuple[str, ...]:
+    parts = (node.args, *([node.returns] if node.returns else ()), *node.decorator_list)
+    return type(node).__name__, node.name, *(ast.dump(each) for each in parts)
 
 
 def _at(document: Document, span: Span) -> list[Problem]:

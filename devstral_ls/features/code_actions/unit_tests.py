@@ -43,7 +43,9 @@ def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:  
         return
     trials = _trials(node, asked.document, tools)
     asks_model = project.is_trusted and asked.has_model and len(trials) < _ENOUGH
-    if trials or asks_model:
+    # A menu is asked for with every step of the cursor: calls elsewhere are read when somebody chooses this.
+    is_called = project.is_trusted and any(f"{node.name}(" in each.text for each in tools.neighbours)
+    if trials or asks_model or is_called:
         how = "expect what it returns now" if project.is_trusted else "from the examples of its docstring, not run"
         start = span_of(node, asked.document.text, asked.document.lines).start
         yield Offer(
@@ -78,7 +80,8 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
     if subject is None:
         return None
     node, home = subject.node, subject.home
-    trials = _trials(node, document, tools, subject.project.holding(f"{node.name}("))
+    around = itertools.chain(tools.neighbours, subject.project.holding(f"{node.name}("))
+    trials = _trials(node, document, tools, around)
     if writer is not None and subject.project.is_trusted and len(trials) < _ENOUGH:
         trials += _written_trials(subject, writer)
     trials = [each for each in _distinct(trials) if each.call not in home.document.text]
@@ -137,6 +140,8 @@ def _cases(seen: Sequence[tuple[Trial, Outcome]], raises: frozenset[str]) -> dic
         is_meant = trial.raised == outcome.raised if trial.origin is Origin.DOCSTRING else outcome.raised in raises
         if outcome.value and not _contradicts(trial, outcome):
             cases[trial] = Case(trial.call, value=outcome.value)
+        elif outcome.shown and trial.origin is not Origin.DOCSTRING:
+            cases[trial] = Case(f"repr({trial.call})", value=repr(outcome.shown))
         elif outcome.raised and is_meant:
             cases[trial] = Case(trial.call, raised=outcome.raised)
     if all(each.value == "None" for each in cases.values()):
@@ -167,8 +172,7 @@ def _trials(node: ast.FunctionDef, document: Document, tools: Tools, others: Ite
     documented = list(from_docstring(node))
     if tools.project is None or not tools.project.is_trusted:
         return documented
-    around = itertools.chain(tools.neighbours, others)
-    return _distinct([*documented, *from_calls(node, document, around), *from_types(node)])
+    return _distinct([*documented, *from_calls(node, document, others), *from_types(node)])
 
 
 def _written_trials(subject: _Subject, writer: Writer) -> list[Trial]:

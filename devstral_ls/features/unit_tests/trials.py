@@ -62,9 +62,10 @@ def from_docstring(node: ast.FunctionDef) -> Iterator[Trial]:
     for example in examples:
         call = call_in(example.source.strip(), node.name)
         raised = (example.exc_msg or "").partition(":")[0].strip()
-        value = _value(example.want)
-        if call and (raised in _BUILTINS or (not raised and value)):
-            yield Trial(call, Origin.DOCSTRING, value="" if raised else value, raised=raised)
+        if call and raised:
+            yield from [Trial(call, Origin.DOCSTRING, raised=raised)] if raised in _BUILTINS else []
+        elif call and "..." not in example.want:  # which may stand for anything
+            yield _documented(call, example.want.rstrip("\n"))
 
 
 def from_calls(node: ast.FunctionDef, document: Document, others: Iterable[Document]) -> Iterator[Trial]:
@@ -77,9 +78,9 @@ def from_calls(node: ast.FunctionDef, document: Document, others: Iterable[Docum
             if isinstance(called, ast.Call) and _is_called(called.func, node.name, module) and _is_literal(called):
                 plain = ast.Call(ast.Name(node.name), called.args, called.keywords)
                 found.setdefault(ast.unparse(plain))
-            if MAX_CALLS <= len(found):
-                break
-    yield from (Trial(call, Origin.CALL) for call in found if len(call) <= MAX_CHARACTERS)
+        if MAX_CALLS <= len(found):
+            break
+    yield from (Trial(call, Origin.CALL) for call in [*found][:MAX_CALLS] if len(call) <= MAX_CHARACTERS)
 
 
 def from_types(node: ast.FunctionDef) -> Iterator[Trial]:
@@ -115,21 +116,24 @@ def call_in(source: str, name: str) -> str | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     used = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
-    calls = [each for each in ast.walk(tree) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
-    is_called = any(isinstance(each.func, ast.Name) and each.func.id == name for each in calls)
+    called = {each.func.id for each in ast.walk(tree) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)}
     is_plain = used <= _BUILTINS | {name} and not any(
         isinstance(each, ast.Lambda | ast.Await) for each in ast.walk(tree)
     )
     call = ast.unparse(tree)
-    return call if is_called and is_plain and len(call) <= MAX_CHARACTERS else None
+    return call if name in called and is_plain and len(call) <= MAX_CHARACTERS else None
 
 
-def _value(printed: str) -> str:
-    """The source of what an example prints, where that is a literal."""
+def _documented(call: str, printed: str) -> Trial:
+    """What an example prints: a value, how a value shows itself, or what the example itself has printed."""
+    match ast.parse(call, mode="eval").body:
+        case ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]):
+            return Trial(f"str({ast.unparse(shown)})", Origin.DOCSTRING, value=repr(printed))
     try:
-        return ast.unparse(ast.Constant(None)) if not printed else repr(ast.literal_eval(printed.strip()))
+        value = repr(ast.literal_eval(printed.strip() or "None"))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return ""
+        return Trial(f"repr({call})", Origin.DOCSTRING, value=repr(printed))
+    return Trial(call, Origin.DOCSTRING, value=value)
 
 
 def _is_called(function: ast.expr, name: str, module: str) -> bool:

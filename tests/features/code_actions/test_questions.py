@@ -114,6 +114,7 @@ def test_a_function_is_simplified_and_nobody_says_that_it_means_the_same() -> No
     "written",
     [
         "def is_big(n):\n    return n > 9",  # another parameter
+        "@cache\ndef is_big(n: int):\n    return n > 9",  # a decorator
         "def big(n: int):\n    return n > 9",  # another name
         "def is_big(n: int):\n    return m > 9",  # a mistake
         "def is_big(n: int):\n    return (n > 9) or (n > 9 and n > 9) or (n > 9 and 9 < n and True and n > 9)",  # more

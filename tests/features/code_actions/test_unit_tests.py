@@ -115,6 +115,41 @@ def test_without_trust_or_examples_nothing_is_offered(root: Path) -> None:
     assert offered(document, tools, has_model=True) is None
 
 
+@pytest.mark.parametrize(
+    ("example", "expected"),
+    [
+        (">>> print(f(2))\n    2\n", 'assert str(f(2)) == "2"'),
+        (">>> {f(2)}\n    {2}\n", "assert {f(2)} == {2}"),
+        (">>> Fraction(f(2))\n    Fraction(2, 1)\n", None),  # needs another name
+        (
+            ">>> f(0)\n    Traceback (most recent call last):\n    ValueError: 0\n",
+            "with pytest.raises(ValueError):\n        f(0)",
+        ),
+        (">>> iter(f(2)).x\n    <an ...>\n", None),  # anything
+    ],
+)
+def test_an_example_says_what_python_would_print(
+    test_of: Write, root: Path, example: str, expected: str | None
+) -> None:
+    """Values, what is printed, exceptions; believed here, because nothing is run."""
+    text = f'def f(n):\n    """Say.\n\n    {example}    """\n    return n\n'
+    if expected is None:
+        assert offered(*project(root, text, "a.py", is_trusted=False)) is None
+    else:
+        assert expected in test_of(text, is_trusted=False)
+
+
+def test_a_value_that_is_no_literal_is_told_by_how_it_shows_itself(test_of: Write) -> None:
+    """By `repr`, and where that holds no address of memory; so are the examples of a docstring."""
+    text = (
+        "from fractions import Fraction\n\n\ndef f(n: int):\n"
+        '    """\n    >>> f(8)\n    Fraction(1, 8)\n    """\n    return Fraction(1, n) if n else object()\n'
+    )
+    found = test_of(text)
+    assert 'assert repr(f(8)) == "Fraction(1, 8)"\n    assert repr(f(1)) == "Fraction(1, 1)"' in found
+    assert "f(0)" not in found
+
+
 def test_types_and_calls_are_tried_as_they_are_now(test_of: Write) -> None:
     """What the copy returns is expected, right or wrong; a call is taken over from any file of the project."""
     text = "def f(n: int, by=2) -> int:\n    return n * by + 1\n"
