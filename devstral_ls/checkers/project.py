@@ -2,7 +2,7 @@
 
 import itertools
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -47,6 +47,11 @@ class Project:
             document = self.document(path) if path.endswith(".py") else None
             if document is not None and words in document.text:
                 yield document
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        """The paths of the files with one of these names."""
+        paths = itertools.islice(files_of(self.root), MAX_SEARCHED)
+        return [path for path in paths if path.rpartition("/")[2] in names]
 
     def names_in(self, folder: str) -> list[str]:
         """The names of what lies in a folder; nothing where there is none."""

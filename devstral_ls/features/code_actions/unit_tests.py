@@ -136,7 +136,11 @@ def _checked(subject: _Subject, cases: Sequence[Case], why: str, tools: Tools) -
 def _cases(seen: Sequence[tuple[Trial, Outcome]], raises: frozenset[str]) -> dict[Trial, Case]:
     """The calls that came to something; exceptions count where the function itself raises them."""
     cases: dict[Trial, Case] = {}
+    known: set[Outcome] = set()
     for trial, outcome in seen:
+        if trial.origin is Origin.TYPES and outcome in known:
+            continue  # made-up arguments that show nothing new
+        known.add(outcome)
         is_meant = trial.raised == outcome.raised if trial.origin is Origin.DOCSTRING else outcome.raised in raises
         if outcome.value and not _contradicts(trial, outcome):
             cases[trial] = Case(trial.call, value=outcome.value)

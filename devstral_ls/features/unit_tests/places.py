@@ -37,11 +37,13 @@ def home_of(document: Document, project: Project) -> Home | None:
     if not name.isidentifier():
         return None
     folders = list(_folders(document, project))
-    for folder in folders:
-        for path in (f"{folder}/test_{name}.py", f"{folder}/{name}_test.py"):
-            found = project.document(path.removeprefix("./"))
-            if found is not None:
-                return _written_like(found, [found], is_new=False)
+    names = (f"test_{name}.py", f"{name}_test.py")
+    near = [f"{folder}/{each}".removeprefix("./") for folder in folders for each in names]
+    deeper = sorted(project.named(names), key=lambda path: -_n_shared(path, document.path))
+    for path in (*near, *deeper):
+        found = project.document(path)
+        if found is not None:
+            return _written_like(found, [found], is_new=False)
     folder = next((each for each in folders if _tests_in(each, project)), folders[0])
     examples = [project.document(path) for path in _tests_in(folder, project)[:_MAX_READ]]
     new = project.new_document(f"{folder}/test_{name}.py".removeprefix("./"))
@@ -85,6 +87,11 @@ def _folders(document: Document, project: Project) -> Iterator[str]:
                         yield str(counterpart)
                 yield str(folder)
     yield str(own)
+
+
+def _n_shared(test: str, module: str) -> int:
+    """How many folders of a module stand in the path of a test too."""
+    return len(set(test.split("/")[:-1]) & set(module.split("/")[:-1]))
 
 
 def _tests_in(folder: str, project: Project) -> list[str]:

@@ -229,6 +229,19 @@ def test_what_shows_nothing_or_reaches_out_is_no_test(root: Path, tmp_path: Path
     assert there.read_text() == "precious"
 
 
+def test_tests_are_found_where_they_are(test_of: Write) -> None:
+    """Also deeper, and of several with the name the one whose folders are the module's."""
+    text = "def f(n: int):\n    return n * n\n"
+    there = "def test_f():\n    pass\n"
+    files = {"tests__unit__one__test_a": there, "tests__unit__two__test_a": there}
+    assert test_of(text, "two/a.py", **files).startswith("# tests/unit/two/test_a.py: ")
+
+
+def test_made_up_arguments_that_show_nothing_new_are_left_out(test_of: Write) -> None:
+    """One case for each outcome is enough."""
+    assert "1 case, passed" in test_of("def f(text: str):\n    return len(text) * 0\n")
+
+
 @pytest.mark.slow
 def test_a_call_that_never_ends_is_left_out(test_of: Write) -> None:
     """The others go on."""
