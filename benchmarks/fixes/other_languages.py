@@ -1,7 +1,7 @@
 """Fixes outside of Python: a deleted bracket or mark in JavaScript and TypeScript, a misspelt name judged by tsc.
 
 python benchmarks/fixes/other_languages.py          needs npm and node
-python benchmarks/fixes/other_languages.py --tsc    the misspelt names instead; tsc looks at a package for each candidate
+python benchmarks/fixes/other_languages.py --tsc    misspelt names instead; tsc looks at a package for each candidate
 """
 
 import argparse
@@ -44,7 +44,7 @@ PACKAGES = {
 JUDGED_BY_TSC = ("koa@2.15.3", "immer@10.1.1")
 SUFFIXES = {"javascript": ".js", "typescript": ".ts"}
 BRACKETS, MARKS = "()[]{}", ",:;"
-N_BRACKETS, N_MARKS, N_NAMES = 25, 10, 6  # in each package
+N_BRACKETS, N_MARKS, N_NAMES = 25, 10, 5  # in each package
 MIN_CHARACTERS, MAX_CHARACTERS = 800, 40_000
 MAX_TRIES = 4000
 NAME = re.compile(r"(?<![\w.])[a-z]\w{5,}(?=[(.;,)])")
@@ -69,7 +69,7 @@ TSCONFIG_OF_JAVASCRIPT = """{"compilerOptions": {"allowJs": true, "checkJs": tru
 "module": "commonjs", "moduleResolution": "node", "skipLibCheck": true, "types": []}, "include": ["lib"]}
 """
 TSCONFIG = """{"compilerOptions": {"strict": true, "noEmit": true, "target": "es2019", "module": "es2015",
-"moduleResolution": "node", "skipLibCheck": true, "types": [], "lib": ["es2019", "dom"]}, "include": ["src/index.ts"]}
+"moduleResolution": "node", "skipLibCheck": true, "types": [], "lib": ["es2019", "dom"]}, "include": ["src"]}
 """
 
 
@@ -157,11 +157,15 @@ def misspellings(documents: Sequence[Document], n: int, *, seed: str) -> Iterato
     """Names that lost one letter, each in another place; whether a checker sees them is asked later."""
     rng = random.Random(f"{seed} names")
     for document in rng.choices(documents, k=n):
-        names = list(NAME.finditer(document.text))
+        names = [each for each in NAME.finditer(document.text) if not is_comment(document, each.start())]
         if names:
             name = rng.choice(names)
             at = rng.randrange(name.start() + 1, name.end())
             yield Mutation(document, replace(document, text=apply_edits(document.text, [Edit(Span(at, at + 1), "")])))
+
+
+def is_comment(document: Document, offset: int) -> bool:
+    return document.line_text(document.lines.line_of(offset)).lstrip().startswith(("*", "/*", "//"))
 
 
 def judged(mutation: Mutation, root: Path) -> dict[str, Any]:
@@ -193,7 +197,7 @@ def compiler(root: Path) -> str:
     if not program.exists():
         install = ["npm", "install", "--silent", "--ignore-scripts", "--prefix", str(FOLDER / "tsc"), TYPESCRIPT]
         subprocess.run(install, check=True)
-    is_typescript = (root / "src/index.ts").exists()
+    is_typescript = (root / "src").is_dir()
     (root / "tsconfig.json").write_text(TSCONFIG if is_typescript else TSCONFIG_OF_JAVASCRIPT)
     return str(program)
 
