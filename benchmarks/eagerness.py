@@ -1,7 +1,7 @@
-"""What each setting of `eagerness` shows and keeps, from the scores of an evaluation of the eager one.
+"""What each setting of `eagerness` shows and keeps, from the scores of evaluations of the eager one.
 
-devstral-ls eval FOLDER -n 200 --seed 1 --eagerness eager --json > scores.json
-python benchmarks/eagerness.py scores.json
+devstral-ls eval FOLDER -n 60 --seed 1 --eagerness eager --json > NAME.json
+python benchmarks/eagerness.py NAME.json…
 """
 
 import json
@@ -37,9 +37,9 @@ def figures(rows: Rows, threshold: Threshold) -> dict[str, float]:
 
 
 def main() -> None:
-    (rows,) = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    rows = [row for file in sys.argv[1:] for each in json.loads(Path(file).read_text("utf-8")) for row in each]
     settings = {name: figures(rows, threshold) for name, threshold in THRESHOLDS.items()}
-    record("eagerness", {"positions": len(rows), "settings": settings})
+    record("eagerness", {"packages": [Path(file).stem for file in sys.argv[1:]], "positions": len(rows), "settings": settings})
 
 
 if __name__ == "__main__":
