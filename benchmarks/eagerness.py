@@ -1,46 +1,157 @@
-"""What each setting of `eagerness` shows and keeps, from the scores of evaluations of the eager one.
+"""What each setting of `eagerness` shows and keeps, with and without cutting a body where the model gets unsure.
 
-devstral-ls eval FOLDER -n 60 --seed 1 --eagerness eager --json > NAME.json
-python benchmarks/eagerness.py NAME.json…
+python benchmarks/eagerness.py collect FILE [HOLES]   asks the model, which knows the project around each hole
+python benchmarks/eagerness.py record FILE            judges what was collected, and writes the figures
+
+The holes are those of `quality.py`, in packages that the embedded model was not trained on. A collector that was
+stopped goes on where it was.
 """
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
-from record import record
+from quality import PACKAGES, drawn, load_package, record, rows_in
 
+from devstral_ls.cancel import CancelToken
+from devstral_ls.config import Settings
+from devstral_ls.context import Sources, Workspace
+from devstral_ls.engine import embedded_bundle, open_engine
+from devstral_ls.engine.engine import Engine
+from devstral_ls.engine.request import Completion, Generation, Metrics, Priority
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
+from devstral_ls.features.holes import Hole
+from devstral_ls.features.inline_completion import Plan, judge, learn_around, plan
 
-Rows = list[dict[str, Any]]
+HOLES = 280
+LINES = frozenset({"new line", "block start"})  # kinds of holes where a suggestion may have several lines
+# Beside the settings: the choice that they were made from.
+TRIED = {
+    f"{mean} / {least}": Threshold(mean, least)
+    for mean, least in ((-1.5, -6.0), (-0.8, -3.0), (-0.65, -2.5), (-0.5, -2.0), (-0.35, -1.5), (-0.25, -1.0))
+}
 
 
-def figures(rows: Rows, threshold: Threshold) -> dict[str, float]:
-    """Shares of all positions, and characters a position."""
-    shown = [
-        row
-        for row in rows
-        if row["is_shown"]
-        and threshold.mean_logprob <= row["mean_logprob"]
-        and threshold.min_logprob <= row["min_logprob"]
-    ]
-    return {
-        "mean_logprob": threshold.mean_logprob,
-        "min_logprob": threshold.min_logprob,
-        "shown": round(len(shown) / len(rows), 3),
-        "first_line_exact": round(sum(row["is_exact"] for row in shown) / len(rows), 3),
-        "characters_kept": round(sum(row["n_kept"] for row in shown) / len(rows), 2),
-        "characters_not_kept": round(sum(row["n_shown"] - row["n_kept"] for row in shown) / len(rows), 2),
-    }
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said at a hole; None where it was not asked."""
+
+    kind: str
+    hole: Hole
+    plan: Plan | None
+    completion: Completion | None
 
 
 def main() -> None:
-    rows = [row for file in sys.argv[1:] for each in json.loads(Path(file).read_text("utf-8")) for row in each]
-    settings = {name: figures(rows, threshold) for name, threshold in THRESHOLDS.items()}
-    record("eagerness", {"packages": [Path(file).stem for file in sys.argv[1:]], "positions": len(rows), "settings": settings})
+    command, file, *words = sys.argv[1:]
+    n_holes = int(words[0]) if words else HOLES
+    if command == "collect":
+        collect(Path(file), n_holes // len(PACKAGES))
+        return
+    answers = list(answers_in(Path(file)))
+    figures = {
+        name: {way: told(answers, threshold, cuts=way == "cut") for way in ("whole", "cut")}
+        for name, threshold in {**THRESHOLDS, **TRIED}.items()
+    }
+    several = [each for each in answers if each.kind in LINES]
+    lines = {name: told(several, threshold, cuts=True) for name, threshold in THRESHOLDS.items()}
+    counts = {"positions": len(answers), "where several lines may stand": len(several)}
+    print(record("eagerness", {**counts, "settings": figures, "of several lines": lines}))
 
+
+def collect(file: Path, n_each: int) -> None:
+    done = {(row["package"], row["number"]) for row in rows_in(file)} if file.exists() else set()
+    engine = open_engine(embedded_bundle())
+    with file.open("a", encoding="utf-8") as lines:
+        for name in PACKAGES:
+            with Workspace((load_package(name, PACKAGES[name]).root,)) as workspace:
+                for number, (_, hole) in enumerate(drawn(name, n_each)):
+                    if (name, number) not in done:
+                        said = ask(hole, engine, Sources(workspace=workspace))
+                        row = {"package": name, "of": n_each, "number": number, "said": said}
+                        print(json.dumps(row), file=lines, flush=True)
+            print(name, flush=True)
+    engine.close()
+
+
+def ask(hole: Hole, engine: Engine, sources: Sources) -> dict[str, Any] | None:
+    """The first completion, or None where the model is not asked."""
+    learn_around(hole.place, engine=engine, sources=sources)
+    planned = planned_at(hole, engine, sources)
+    if planned is None:
+        return None
+    completions = engine.generate_blocking(planned.request, CancelToken()).completions
+    return asdict(completions[0]) if completions else None
+
+
+def planned_at(hole: Hole, engine: Engine, sources: Sources) -> Plan | None:
+    planned = plan(hole.place, engine=engine, sources=sources, settings=Settings(), key="", priority=Priority.TYPING)
+    return planned if isinstance(planned, Plan) else None
+
+
+def answers_in(file: Path) -> Iterator[Answer]:
+    engine = open_engine(embedded_bundle())
+    for row in rows_in(file):
+        kind, hole = drawn(row["package"], row["of"])[row["number"]]
+        completion = None if row["said"] is None else Completion.of(row["said"])
+        yield Answer(kind, hole, planned_at(hole, engine, Sources()) if completion else None, completion)
+    engine.close()
+
+
+def told(answers: list[Answer], threshold: Threshold, *, cuts: bool) -> dict[str, float]:
+    """Shares of all positions, or of what is shown; characters a position."""
+    n_shown = n_exact = n_begun = n_kept = n_not_kept = 0
+    for answer in answers:
+        shown = text_shown(answer, threshold, cuts=cuts)
+        if shown is None:
+            continue
+        expected = answer.hole.expected
+        kept = n_alike(shown, expected)
+        n_shown += 1
+        n_exact += shown.split("\n")[0].rstrip() == expected.split("\n")[0].rstrip()
+        n_begun += 0 < kept
+        n_kept += kept
+        n_not_kept += len(shown) - kept
+    n = len(answers)
+    return {
+        "mean_logprob": threshold.mean_logprob,
+        "min_logprob": threshold.min_logprob,
+        "shown": round(n_shown / n, 3),
+        "of_shown_first_line_exact": round(n_exact / max(1, n_shown), 3),
+        "of_shown_begins_right": round(n_begun / max(1, n_shown), 3),
+        "characters_kept": round(n_kept / n, 2),
+        "characters_not_kept": round(n_not_kept / n, 2),
+    }
+
+
+def text_shown(answer: Answer, threshold: Threshold, *, cuts: bool) -> str | None:
+    if answer.plan is None or answer.completion is None:
+        return None
+    completion = answer.completion if cuts else replace(answer.completion, line_ends=())
+    outcome = judge(replace(answer.plan, threshold=threshold), Generation((completion,), NO_METRICS))
+    return outcome.suggestions[0].text if outcome.suggestions else None
+
+
+def n_alike(left: str, right: str) -> int:
+    """How many characters both begin with."""
+    n = min(len(left), len(right))
+    return next((at for at in range(n) if left[at] != right[at]), n)
+
+
+NO_METRICS = Metrics(
+    n_prompt_tokens=0,
+    n_reused_tokens=0,
+    n_prefilled_tokens=0,
+    n_generated_tokens=0,
+    queue_ms=0.0,
+    prefill_ms=0.0,
+    first_token_ms=0.0,
+    total_ms=0.0,
+)
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from devstral_ls.engine.request import Completion, FinishReason, StopRule
+from devstral_ls.engine.request import Completion, FinishReason, LineEnd, StopRule
 from devstral_ls.engine.stopping import is_repeating
 from devstral_ls.engine.tokenizer import Detokenizer
 
@@ -26,7 +26,7 @@ class Candidate:
     """
 
     __slots__ = (
-        *("_cut", "_detokenizer", "_limits", "_n_covered", "_n_hidden", "_pieces", "_spelled"),
+        *("_cut", "_detokenizer", "_limits", "_line_ends", "_n_covered", "_n_hidden", "_pieces", "_spelled"),
         *("finish", "owed", "said", "tokens"),
     )
 
@@ -38,6 +38,7 @@ class Candidate:
         self._detokenizer = Detokenizer(pieces)
         self._spelled = ""
         self._cut: int | None = None
+        self._line_ends: list[tuple[int, int]] = []  # lengths of `uncut`, and how many tokens were said by then
         self.owed = typed  # what the next tokens have to spell
         self.said: list[tuple[int, float]] = []  # tokens with their log-probabilities, the end token too
         self.tokens: list[int] = []
@@ -65,7 +66,7 @@ class Candidate:
             return False
         self.tokens.append(token)
         self.owed = self.owed[len(self._pieces[token]) :]
-        self._spelled += self._detokenizer.add(token)
+        self._spell(token)
         self.finish = self._reason_to_end()
         return self.finish is None
 
@@ -75,14 +76,27 @@ class Candidate:
 
     def completion(self, otherwise: FinishReason) -> Completion:
         """The value for the caller; `otherwise` says why, when no rule ended it."""
-        logprobs = [logprob for _, logprob in self.said[self._n_covered :]]
+        text = self.text
+        mean, least = _mean_and_least([logprob for _, logprob in self.said[self._n_covered :]])
         return Completion(
-            text=self.text,
+            text=text,
             finish=self.finish or otherwise,
             n_tokens=self.n_tokens,
-            mean_logprob=sum(logprobs) / max(1, len(logprobs)),
-            min_logprob=min(logprobs, default=0.0),
+            mean_logprob=mean,
+            min_logprob=least,
+            line_ends=tuple(self._sure_of_line(*each) for each in self._line_ends if 0 < each[0] < len(text)),
         )
+
+    def _spell(self, token: int) -> None:
+        added = self._detokenizer.add(token)
+        if "\n" in added:
+            end = len(self._spelled) + added.index("\n") - self._n_hidden
+            self._line_ends.append((end, len(self.said)))
+        self._spelled += added
+
+    def _sure_of_line(self, end: int, n_said: int) -> LineEnd:
+        mean, least = _mean_and_least([logprob for _, logprob in self.said[self._n_covered : n_said]])
+        return LineEnd(end, mean, least)
 
     def _reason_to_end(self) -> FinishReason | None:
         if self._limits.stop is not None:
@@ -94,3 +108,7 @@ class Candidate:
         if len(self.tokens) % REPETITION_CHECK_TOKENS == 0 and is_repeating(self.tokens):
             return FinishReason.REPEATED
         return None
+
+
+def _mean_and_least(logprobs: list[float]) -> tuple[float, float]:
+    return sum(logprobs) / max(1, len(logprobs)), min(logprobs, default=0.0)

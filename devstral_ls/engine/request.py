@@ -1,8 +1,9 @@
 """What callers ask of the engine and what they get back: text, never token ids."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
 
 
 class Priority(IntEnum):
@@ -105,6 +106,15 @@ class GenerationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LineEnd:
+    """How sure the model was of a completion up to the end of one of its lines."""
+
+    end: int  # in characters of the text, before the line break
+    mean_logprob: float
+    min_logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One candidate: what the model wrote, cut where the stop rule said."""
 
@@ -113,6 +123,13 @@ class Completion:
     n_tokens: int
     mean_logprob: float
     min_logprob: float
+    line_ends: tuple[LineEnd, ...] = ()  # of the lines that another one follows
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Completion":
+        """The same from JSON, as `asdict` makes it."""
+        ends = tuple(LineEnd(**each) for each in data.get("line_ends", ()))
+        return cls(**{**data, "finish": FinishReason(data["finish"]), "line_ends": ends})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from devstral_ls.engine.request import (
     Generation,
     GenerationRequest,
     InfillPrompt,
+    LineEnd,
     Priority,
 )
 from devstral_ls.features.clean import Rejected, clean
@@ -162,15 +163,20 @@ def judge(plan: Plan, generation: Generation) -> Outcome:
 def _judge_one(plan: Plan, completion: Completion) -> Suggestion | Silence:
     if completion.finish in {FinishReason.CANCELLED, FinishReason.SUPERSEDED}:
         return Silence.CANCELLED
-    is_whole = completion.finish in {FinishReason.END, FinishReason.STOPPED}
-    cleaned = clean(plan.place, completion.text, plan.shape, is_whole=is_whole, breaks=breaks_syntax)
+    text, shape = completion.text, plan.shape
+    sure = completion if plan.threshold is None else plan.threshold.sure_part(completion, shape.line_ends(text))
+    if sure is None:
+        return Silence.UNSURE
+    if isinstance(sure, LineEnd):
+        text, is_whole = text[: sure.end], True
+    else:
+        is_whole = completion.finish in {FinishReason.END, FinishReason.STOPPED}
+    cleaned = clean(plan.place, text, shape, is_whole=is_whole, breaks=breaks_syntax)
     if isinstance(cleaned, Rejected):
         return Silence.REPEATS_ITSELF if completion.finish is FinishReason.REPEATED else cleaned.reason
     if unknown := _unknown(plan, cleaned.new_text):
         return unknown
-    if plan.threshold is not None and not plan.threshold.is_met_by(completion):
-        return Silence.UNSURE
-    return Suggestion(cleaned, completion.mean_logprob, completion.min_logprob)
+    return Suggestion(cleaned, sure.mean_logprob, sure.min_logprob)
 
 
 def _unknown(plan: Plan, text: str) -> Silence | None:

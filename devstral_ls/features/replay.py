@@ -109,7 +109,7 @@ def replay(recorded: Mapping[str, Any], engine: "Engine") -> Replayed:
         raise UsageError(f"recording {recorded.get('id')} is of another version of devstral-ls")
     try:
         request = replace(_request(recorded), project=_taught(recorded["project"], engine))
-        then = tuple(_completion(each) for each in recorded["said"])
+        then = tuple(map(Completion.of, recorded["said"]))
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise UsageError(f"recording {recorded.get('id')} is damaged ({type(error).__name__}: {error})") from error
     now = engine.generate_blocking(request, CancelToken()).completions
@@ -148,8 +148,3 @@ def remembered_names(place: Place, looked_up: Mapping[str, Known]) -> NameCosts:
 
 def _as_set(names: list[str] | None) -> frozenset[str] | None:
     return None if names is None else frozenset(names)
-
-
-def _completion(said: Mapping[str, Any]) -> Completion:
-    completion = Completion(**said)
-    return replace(completion, finish=FinishReason(completion.finish))

@@ -130,14 +130,13 @@ def generation_data(generation: Generation) -> Json:
 
 
 def generation_of(data: Json) -> Generation:
-    completions = (Completion(**{**each, "finish": FinishReason(each["finish"])}) for each in data["completions"])
     given: dict[str, Any] = data["metrics"]
     enums = {
         "priority": Priority(given["priority"]),
         "finish": FinishReason(given["finish"]),
         "cache": CacheKind(given["cache"]),
     }
-    return Generation(tuple(completions), Metrics(**{**given, **enums}))
+    return Generation(tuple(map(Completion.of, data["completions"])), Metrics(**{**given, **enums}))
 
 
 def error_data(error: DevstralError) -> Json:

@@ -266,3 +266,12 @@ def test_cache_changes_nothing(edited: list[tuple[str, str, int]]) -> None:
         assert say(cold, request).completions == say(warm, request).completions
         cold.close()
     warm.close()
+
+
+def test_each_line_says_how_sure_the_model_was(open_engine: OpenEngine) -> None:
+    """Up to its end; the last one is the whole completion."""
+    engine, _ = open_engine({"def f():": "\n a\n b\n c"})
+    completion = say(engine, ask("def f():")).completions[0]
+    assert ["\n a", "\n a\n b"] == [completion.text[: each.end] for each in completion.line_ends]
+    least = [each.min_logprob for each in (*completion.line_ends, completion)]
+    assert sorted(least, reverse=True) == least
