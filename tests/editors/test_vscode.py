@@ -50,22 +50,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def window(
-    vscode: Path, server_folder: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Window]:
-    """A window with the extension and its server running."""
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What VS Code writes, and the last picture of its window unless pictures are wanted elsewhere."""
+    return tmp_path_factory.mktemp("vscode")
+
+
+@pytest.fixture(scope="module")
+def code_server(vscode: Path, server_folder: Path, home: Path) -> Iterator[CodeServer]:
+    """A VS Code with the extension, and the server of this checkout."""
     settings: dict[str, Any] = QUIET | FIX_ON_SAVE | {"devstral.server.path": str(server_folder / "devstral-ls")}
-    home = tmp_path_factory.mktemp("vscode")
-    server = CodeServer(vscode, home, VSIX, settings)
-    window = Window(server.url(folder, folder / "whole.py"))
+    server = CodeServer(vscode, home, [VSIX], settings)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def window(code_server: CodeServer, folder: Path, home: Path) -> Iterator[Window]:
+    """A window with the extension and its server running."""
+    window = Window(code_server.url(folder, folder / "whole.py"))
     try:
-        window.status().wait_for()
         window.wait_for_status("running")
         yield window
     finally:
         window.picture(Path(os.environ.get("EDITOR_PICTURES", home)) / "vscode-last.png")
         window.close()
-        server.close()
 
 
 def test_typing_shows_ghost_text_that_tab_accepts(window: Window, folder: Path) -> None:
