@@ -178,8 +178,9 @@ def test_a_killed_server_comes_back(open_editor: Open, project: Path) -> None:
 
 
 def test_health_is_good(open_editor: Open, project: Path) -> None:
-    """:checkhealth finds the server and no error."""
+    """:checkhealth finds the server, says what its doctor found, and finds no error."""
     editor = open_editor(project / "shapes.py")
     editor.press(":checkhealth devstral_ls<CR>")
     report = until(lambda: "serves 1 buffer" in editor.text() and editor.text(), "the report")
     assert "ERROR" not in report
+    assert "OK model: devstral-ls-embedded" in report

@@ -2,6 +2,8 @@
 local M = {}
 local health = vim.health
 
+local DOCTOR_TIMEOUT_MS = 20000
+
 function M.check()
   health.start('devstral-ls')
   M.check_neovim()
@@ -26,18 +28,33 @@ function M.check_server()
     return
   end
   if vim.fn.executable(command[1]) == 0 then
-    health.error(('`%s` is not a program on the PATH'):format(command[1]), {
+    health.error(('`%s` is not a program'):format(command[1]), {
       "Install devstral-ls, or vim.lsp.config('devstral_ls', { cmd = { '/path/to/devstral-ls', 'serve' } })",
     })
     return
   end
   health.ok('server: ' .. vim.fn.exepath(command[1]))
-  local doctor = vim.system({ command[1], 'doctor' }, { text = true }):wait(20000)
-  for line in vim.gsplit(vim.trim(doctor.stdout or ''), '\n') do
-    health.info(line)
+  M.check_findings(command[1])
+end
+
+--- What the server's own doctor found, with its advice where something is amiss.
+---@param program string
+function M.check_findings(program)
+  local doctor = vim.system({ program, 'doctor', '--json' }, { text = true }):wait(DOCTOR_TIMEOUT_MS)
+  local is_json, report = pcall(vim.json.decode, doctor.stdout or '')
+  if not is_json then
+    local reason = vim.trim(doctor.stderr or '')
+    health.error(('`%s doctor` failed (exit code %d) %s'):format(program, doctor.code, reason))
+    return
   end
-  if doctor.code ~= 0 then
-    health.warn(('`devstral-ls doctor` found problems (exit code %d)'):format(doctor.code))
+  for _, finding in ipairs(report.findings) do
+    local line = ('%s: %s'):format(finding.topic, finding.words)
+    if finding.level == 'good' then
+      health.ok(line)
+    else
+      local tell = finding.level == 'broken' and health.error or health.warn
+      tell(line, finding.advice ~= '' and { finding.advice } or nil)
+    end
   end
 end
 
@@ -52,7 +69,9 @@ function M.check_clients()
   end
   for _, client in ipairs(clients) do
     local n_buffers = vim.tbl_count(client.attached_buffers)
-    health.ok(('client %d serves %d buffer(s) below %s'):format(client.id, n_buffers, client.root_dir or 'no root'))
+    local buffers = n_buffers == 1 and '1 buffer' or ('%d buffers'):format(n_buffers)
+    local place = client.root_dir and 'below ' .. client.root_dir or 'outside of a project'
+    health.ok(('running; it serves %s %s'):format(buffers, place))
   end
   if not require('devstral_ls').is_enabled() then
     health.warn('ghost text is switched off', { ':Devstral enable' })
