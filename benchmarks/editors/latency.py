@@ -1,22 +1,26 @@
-"""How long a key takes to become a visible suggestion in each real editor, against the server's share of it.
+"""How long after a key its suggestion is visible in each real editor, and how much of that is the server's.
 
 python benchmarks/editors/latency.py neovim     one editor a call: neovim, helix, emacs or vscode
 python benchmarks/editors/latency.py --join     write what the calls found to results/editors.json
 
-The editors are those of tests/editors, the model is the embedded one, and the server runs behind a clock.
-Terminals are read off the screen of tmux as fast as it can be asked; in VS Code the page's own clock tells keys and
-changes of the page. A key after which nothing is shown for a second counts as silent.
+The editors are those of tests/editors, the model is the embedded one. A proxy before the server writes down what was
+asked and answered; what the screen showed is written down too, in a terminal of our own as it arrives, in VS Code by
+the page itself when a frame with it is painted. Afterwards each key is looked up in both: only the very text that
+the server answered for the text up to that key counts as seen. Editors show older suggestions meanwhile.
 """
 
 import argparse
+import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product, takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,15 +30,18 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(ROOT), str(HERE.parent), str(ROOT / "tests/editors")]
 
 from browser import CodeServer, Window  # noqa: E402
-from editor_fixtures import CACHE  # noqa: E402
+from editor_fixtures import CACHE, until  # noqa: E402
 from record import percentile, record  # noqa: E402
-from terminal import Terminal  # noqa: E402
+from watched_terminal import Look, WatchedTerminal  # noqa: E402
 
 from devstral_ls.cli import recipes  # noqa: E402
 
+PR_SET_CHILD_SUBREAPER = 36
 FOUND = ROOT / ".bench" / "editors"
-SILENT_AFTER_S = 1.0
-PAUSE_S = 0.05  # between what was shown and the next key
+START_S = 4  # a server starts and loads its model; what is measured comes later
+PAUSE_S = 0.5
+LIMIT_S = 150  # then no further place is begun
+KEY_EVERY_S = 0.5  # somebody who looks at what is suggested
 HEAD = '''"""Rectangles."""
 
 
@@ -49,57 +56,107 @@ class Rectangle:
         """Return the area."""
         return self.width * self.height
 
+
+def test_area() -> None:
+    rectangle = Rectangle(2, 3)
+    assert rectangle.area() == 6
+
+
+def test_width() -> None:
+    rectangle = Rectangle(2, 3)
+    assert rectangle.width == 2
+
 '''
-# What stands before the cursor, and the keys that follow it there.
-PLACES = {
-    "sum": (
-        '    def perimeter(self) -> float:\n        """Return the perimeter."""\n        ',
-        "return 2 * (self.width",
+# What stands before the cursor, and the keys that follow it there: whole lines, during which a suggestion often
+# stays, and many beginnings, where it is new.
+LINES = {
+    "init": (
+        "\nclass Square(Rectangle):\n    def __init__(self, width: float) -> None:\n        ",
+        "self.width = width",
     ),
-    "init": ("\nclass Square(Rectangle):\n    def __init__(self, width: float) -> None:\n        ", "self.width = wid"),
     "call": (
         "\ndef total(shapes: list[Rectangle]) -> float:\n    result = 0.0\n    for shape in shapes:\n        ",
-        "result",
+        "result += shape.area",
     ),
+    "area": ("\ndef test_large() -> None:\n    large = Rectangle(20, 30)\n    ", "assert large.area() =="),
 }
+BEGINNINGS = {
+    f"new{number}": (f"\ndef test_{name}() -> None:\n    rectangle = Rectangle({number}, 3)\n    ", text)
+    for number, (name, text) in enumerate(product(("height", "both", "small", "other", "again"), ("ass", "rec", "rea")))
+}
+PLACES = LINES | BEGINNINGS
+# In each terminal: the keys that open a file, one group after the other, and those that then go to its end.
+OPEN = {
+    "neovim": (["\x1b", ":edit {}\r"], "GA"),
+    "helix": (["\x1b", ":open {}\r"], "geA"),
+    "emacs": (["\x18\x06", "{}\r"], "\x1b>"),
+}
+MENU_CELLS = re.compile(r"(?: snippet)?\s{2,}| snippet$")
 SHIM = '#!/bin/sh\n[ "$*" = serve ] || exec "{python}" -m devstral_ls "$@"\nexec "{python}" "{proxy}" "{log}"\n'
-# The page's own record: when each key went down, and when which text stood in the line with ghost text in it.
+# The page's own record: when each key went down, and when a frame with which ghost text in its line was painted.
 WATCH = """
 window.keys = []; window.shown = [];
 const now = () => (performance.timeOrigin + performance.now()) / 1000;
 window.addEventListener('keydown', () => window.keys.push(now()), true);
+const painted = new MessageChannel(); let texts = [];
+painted.port1.onmessage = () => { const at = now(); for (const each of texts.splice(0)) window.shown.push([at, each]) };
 new MutationObserver(() => {
   const ghost = document.querySelector('.ghost-text-decoration, .ghost-text-decoration-preview');
   const line = ghost && ghost.closest('.view-line');
-  if (line) window.shown.push([now(), line.innerText.replaceAll('\\u00a0', ' ')]);
-}).observe(document.querySelector('.editor-instance'), { subtree: true, childList: true, characterData: true });
+  if (!line) return;
+  texts.push(line.textContent.replaceAll('\\u00a0', ' '));
+  if (texts.length === 1) requestAnimationFrame(() => painted.port2.postMessage(0));
+}).observe(document.body, { subtree: true, childList: true, characterData: true });
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: when it was pressed, and when a suggestion behind it was seen, if one was."""
+    """One key: when it was pressed, what its line then held up to the cursor, and what was seen until the next key."""
 
-    pressed_s: float
-    seen_s: float | None
+    at_s: float
+    line: str
+    seen: tuple[tuple[float, tuple[str, ...]], ...]  # when, and what stood behind the cursor, or in a menu's lines
+
+    def shown_at_s(self, suggestion: str) -> float | None:
+        return next((at_s for at_s, texts in self.seen if suggestion in texts), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One question with its answer: the first line of what was suggested behind the cursor, or nothing."""
+
+    asked_s: float
+    answered_s: float
+    column: int
+    suggestion: str
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("editor", nargs="?", choices=["neovim", "helix", "emacs", "vscode"])
     parser.add_argument("--join", action="store_true")
+    parser.add_argument("--places", nargs="*", choices=list(PLACES), default=list(PLACES), help="for a rehearsal")
+    parser.add_argument("--limit", type=int, default=LIMIT_S, help="seconds after which no further place is begun")
     arguments = parser.parse_args()
     FOUND.mkdir(parents=True, exist_ok=True)
+    adopt_orphans()
     if arguments.join:
         record("editors", {each.stem: json.loads(each.read_text()) for each in sorted(FOUND.glob("*.json"))})
         return
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(arguments.editor, Path(folder))
+        found = measure(arguments.editor, arguments.places, Path(folder), time.monotonic() + arguments.limit)
     print(json.dumps(found, indent=2))
     (FOUND / f"{arguments.editor}.json").write_text(json.dumps(found))
 
 
-def measure(editor: str, folder: Path) -> dict[str, Any]:
+def adopt_orphans() -> None:
+    """Stay above all that we start: Chromium waits for helpers that leave it, and who stops all others stops those."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def measure(editor: str, places: list[str], folder: Path, end_s: float) -> dict[str, Any]:
     log, program = folder / "log", folder / "bin/devstral-ls"
     program.parent.mkdir()
     program.write_text(SHIM.format(python=sys.executable, proxy=HERE / "timed_server.py", log=log))
@@ -107,74 +164,89 @@ def measure(editor: str, folder: Path) -> dict[str, Any]:
     project = folder / "project"
     project.mkdir()
     (project / "pyproject.toml").write_text('[project]\nname = "shapes"\nversion = "1"\n')
-    for name, (before, _) in PLACES.items():
-        (project / f"{name}.py").write_text(HEAD + before)
-    keys = list(in_vscode(project, folder, program) if editor == "vscode" else in_terminal(editor, project, program))
-    return figures(editor, keys, replies(log))
+    for name in places:
+        (project / f"{name}.py").write_text(HEAD + PLACES[name][0])
+    if editor == "vscode":
+        keys = in_vscode(places, project, program, end_s)
+    else:
+        keys = in_terminal(editor, places, project, program, end_s)
+    return {"version": version(editor)} | figures(keys, answers(log, is_menu=editor == "helix"))
 
 
-def in_terminal(editor: str, project: Path, program: Path) -> Iterator[Key]:
-    """Each place in an editor of its own, so that no menu of the last one is on the screen."""
+def in_terminal(editor: str, places: list[str], project: Path, program: Path, end_s: float) -> list[Key]:
+    """Type at all places, in one editor."""
     home = project.parent / "home"
-    folders = {f"XDG_{name.upper()}_HOME": str(home / name) for name in ("config", "cache", "data", "state")}
+    home.mkdir()
+    folders = {f"XDG_{each.upper()}_HOME": str(home / each) for each in ("config", "cache", "data", "state")}
     env = {"HOME": str(home), "PATH": f"{program.parent}:{os.defpath}"} | folders
-    argv, to_the_end = prepared(editor, home, program)
-    for name, (before, text) in PLACES.items():
-        line = before.rsplit("\n", 1)[-1]
-        terminal = Terminal([*argv, str(project / f"{name}.py")], home / f"{name}.tmux", folder=project, env=env)
-        try:
-            terminal.wait_for("Rectangle")
-            time.sleep(3)  # the server starts and the model loads; what is measured comes later
-            terminal.press(*to_the_end)
-            time.sleep(1)
-            for n_typed in range(1, len(text) + 1):
-                yield typed(terminal, editor, text[n_typed - 1], line + text[:n_typed])
-        finally:
-            terminal.close()
+    argv = [*prepared(editor, home, program), str(project / f"{places[0]}.py")]
+    terminal = WatchedTerminal(argv, folder=project, env=env)
+    try:
+        until(lambda: "Rectangle" in terminal.text(), "the file", instead=terminal.text)
+        time.sleep(START_S)
+        return [
+            key
+            for name in begun(places, end_s)
+            for key in typed_in_terminal(terminal, editor, project / f"{name}.py", *PLACES[name])
+        ]
+    finally:
+        terminal.close()
 
 
-def prepared(editor: str, home: Path, program: Path) -> tuple[list[str], list[str]]:
-    """The configuration that `devstral-ls setup` writes; the command, and the keys to the end of the text."""
-    home.mkdir(exist_ok=True)
+def typed_in_terminal(terminal: WatchedTerminal, editor: str, file: Path, before: str, text: str) -> list[Key]:
+    groups, to_the_end = OPEN[editor]
+    for keys in [*groups, to_the_end]:
+        terminal.type(keys.format(file))
+        time.sleep(PAUSE_S)
+    typed = list(type_slowly(terminal.type, before, text))
+    looks = list(terminal.looks)
+    ends = [at_s for at_s, _ in typed[1:]] + [time.time()]
+    return [
+        Key(at_s, line, tuple(seen(editor, line, [each for each in looks if at_s < each.at_s < end])))
+        for (at_s, line), end in zip(typed, ends, strict=True)
+    ]
+
+
+def begun(places: list[str], end_s: float) -> Iterator[str]:
+    """The places until the time is up: a measurement stops everybody else."""
+    return takewhile(lambda _: time.monotonic() < end_s, places)
+
+
+def type_slowly(press: Any, before: str, text: str) -> Iterator[tuple[float, str]]:
+    """When each key was pressed, and the line up to the cursor then."""
+    line = before.rsplit("\n", 1)[-1]
+    for key in text:
+        line += key
+        yield press(key), line
+        time.sleep(KEY_EVERY_S)
+
+
+def seen(editor: str, line: str, looks: list[Look]) -> Iterator[tuple[float, str]]:
+    """What stood behind the cursor, once the key itself was drawn; in Helix what stands in the menu."""
+    for look in looks:
+        if look.before.endswith(line):
+            menu = tuple(MENU_CELLS.split(row.strip())[0] for row in look.rows[look.row + 1 : -2])
+            yield look.at_s, menu if editor == "helix" else (look.behind,)
+
+
+def prepared(editor: str, home: Path, program: Path) -> list[str]:
+    """The command, after the configuration that `devstral-ls setup` writes is there."""
     if editor == "neovim":
         script = home / "init.lua"
-        script.write_text(
-            recipes.neovim(str(program), str(ROOT / "editors/nvim")) + "\nvim.cmd('filetype indent off')\n"
-        )
-        return [str(CACHE / "terminal/bin/nvim"), "--clean", "-u", str(script)], ["G", "A"]
+        setup = recipes.neovim(str(program), str(ROOT / "editors/nvim"))
+        script.write_text(f"{setup}\nvim.cmd('filetype indent off')\n")
+        return [str(CACHE / "terminal/bin/nvim"), "--clean", "-u", str(script)]
     if editor == "helix":
         file = home / "config/helix/languages.toml"
         file.parent.mkdir(parents=True)
         file.write_text(recipes.helix("", str(program)))
-        return [str(CACHE / "terminal/bin/hx")], ["g", "e", "A"]
+        return [str(CACHE / "terminal/bin/hx")]
     (home / ".emacs").write_text(recipes.emacs("", str(program)))
-    return [str(CACHE / "emacs/bin/emacs"), "-nw"], ["M->"]
+    return [str(CACHE / "emacs/bin/emacs"), "-nw"]
 
 
-def typed(terminal: Terminal, editor: str, key: str, line: str) -> Key:
-    """Press one key and look until a suggestion stands behind the line, or too long."""
-    pressed_s = time.time()
-    terminal.type(key)
-    while time.time() < pressed_s + SILENT_AFTER_S:
-        if is_shown(terminal, editor, line):
-            seen_s = time.time()
-            time.sleep(PAUSE_S)
-            return Key(pressed_s, seen_s)
-    return Key(pressed_s, None)
-
-
-def is_shown(terminal: Terminal, editor: str, line: str) -> bool:
-    """Whether the key has arrived, and a suggestion is on the screen: behind the cursor, or in Helix's menu below."""
-    (column, row), screen = terminal.screen_and_cursor()
-    before, behind = screen[row][:column], screen[row][column:]
-    if not before.endswith(line):
-        return False
-    if editor != "helix":
-        return bool(behind.strip())
-    return any(text.strip() not in {"", "~"} for text in screen[row + 1 : -2])
-
-
-def in_vscode(project: Path, folder: Path, program: Path) -> Iterator[Key]:
+def in_vscode(places: list[str], project: Path, program: Path, end_s: float) -> list[Key]:
+    """Type at all places, in one window."""
     settings = {
         "devstral.server.path": str(program),
         "editor.autoClosingBrackets": "never",
@@ -183,77 +255,133 @@ def in_vscode(project: Path, folder: Path, program: Path) -> Iterator[Key]:
         "workbench.startupEditor": "none",
         "workbench.secondarySideBar.defaultVisibility": "hidden",
     }
-    server = CodeServer(CACHE / "vscode", folder / "code", ROOT / "editors/vscode/devstral-ls.vsix", settings)
-    window = Window(server.url(project, project / "sum.py"))
+    vsix = ROOT / "editors/vscode/devstral-ls.vsix"
+    server = CodeServer(CACHE / "vscode", project.parent / "code", [vsix], settings)
     try:
-        window.status().wait_for()
-        window.wait_for_status("running")
-        time.sleep(3)
-        for name, (before, text) in PLACES.items():
-            line = before.rsplit("\n", 1)[-1]
-            window.go_to(project / f"{name}.py")
+        window = Window(server.url(project, project / f"{places[0]}.py"))
+        try:
+            window.wait_for_status("running")
+            time.sleep(START_S)
             window.page.evaluate(WATCH)
-            time.sleep(1)
-            for n_typed in range(1, len(text) + 1):
-                yield typed_in_vscode(window, text[n_typed - 1], line + text[:n_typed])
+            return [
+                key
+                for name in begun(places, end_s)
+                for key in typed_in_vscode(window, project / f"{name}.py", *PLACES[name])
+            ]
+        finally:
+            window.close()
     finally:
-        window.close()
         server.close()
 
 
-def typed_in_vscode(window: Window, key: str, line: str) -> Key:
+def typed_in_vscode(window: Window, file: Path, before: str, text: str) -> list[Key]:
+    window.go_to(file)
+    time.sleep(PAUSE_S)
     window.page.evaluate("window.keys = []; window.shown = []")
-    window.page.keyboard.type(key)
-    end_s = time.time() + SILENT_AFTER_S
-    while time.time() < end_s:
-        keys, shown = window.page.evaluate("[window.keys, window.shown]")
-        seen = [at_s for at_s, text in shown if text.startswith(line) and len(line) < len(text)]
-        if keys and seen:
-            time.sleep(PAUSE_S)
-            return Key(keys[0], seen[0])
-        time.sleep(0.01)
-    return Key(keys[0], None)
+    lines = [line for _, line in type_slowly(window.page.keyboard.type, before, text)]
+    behind_s = behind_us(window)
+    pressed, shown = window.page.evaluate("[window.keys, window.shown]")
+    assert len(pressed) == len(lines)
+    ends = [*pressed[1:], pressed[-1] + KEY_EVERY_S]
+    return [
+        Key(
+            at_s + behind_s,
+            line,
+            tuple(behind_cursor(line, [each for each in shown if at_s < each[0] < end], behind_s)),
+        )
+        for at_s, end, line in zip(pressed, ends, lines, strict=True)
+    ]
 
 
-def replies(log: Path) -> list[tuple[float, float, bool]]:
-    """When each question was asked and answered, and whether with a suggestion."""
-    asked: dict[str, float] = {}
+def behind_cursor(line: str, shown: list[tuple[float, str]], behind_s: float) -> Iterator[tuple[float, tuple[str]]]:
+    """What stood behind the cursor, by our clock."""
+    for at_s, text in shown:
+        if text.startswith(line):
+            yield at_s + behind_s, (text.removeprefix(line).rstrip(),)
+
+
+def behind_us(window: Window) -> float:
+    """How many seconds the page's clock is behind ours, from the quickest of some questions."""
+    asked = []
+    for _ in range(20):
+        before_s = time.time()
+        page_s = window.page.evaluate("(performance.timeOrigin + performance.now()) / 1000")
+        after_s = time.time()
+        asked.append((after_s - before_s, (before_s + after_s) / 2 - page_s))
+    return float(min(asked)[1])
+
+
+def answers(log: Path, *, is_menu: bool) -> list[Answer]:
+    """All questions that were answered and not cancelled."""
+    asked: dict[object, tuple[float, int]] = {}
     found = []
-    for line in log.read_text().splitlines():
-        at_s, kind, number = line.split(" ", 2)
-        if kind == "ask":
-            asked[number] = float(at_s)
-        elif number in asked:
-            found.append((asked.pop(number), float(at_s), kind == "shown"))
+    for line in log.read_text(encoding="utf-8").splitlines():
+        noted = json.loads(line)
+        at_s, said = noted["at_s"], noted["said"]
+        if "method" in said:
+            asked[said["id"]] = at_s, said["params"]["position"]["character"]
+        elif said["id"] in asked:
+            asked_s, column = asked.pop(said["id"])
+            if "error" not in said:
+                found.append(Answer(asked_s, at_s, column, suggested(said["result"], column, is_menu=is_menu)))
     return found
 
 
-def figures(editor: str, keys: list[Key], answered: list[tuple[float, float, bool]]) -> dict[str, Any]:
-    """Screen and wire of the same keys; a suggestion that the editor kept without asking has no wire."""
-    screen_ms, wire_ms, waited_ms = [], [], []
-    for key in keys:
-        if key.seen_s is None:
-            continue
-        screen_ms.append(1e3 * (key.seen_s - key.pressed_s))
-        wires = [each for each in answered if each[2] and key.pressed_s <= each[0] and each[1] <= key.seen_s]
-        if wires:
-            wire_ms.append(1e3 * (wires[-1][1] - wires[-1][0]))
-            waited_ms.append(1e3 * (wires[-1][0] - key.pressed_s))
+def suggested(result: Any, column: int, *, is_menu: bool) -> str:
+    """The first line of the best suggestion: as a menu names it, or what would stand behind the cursor."""
+    items = result["items"] if isinstance(result, dict) else result or []
+    if not items:
+        return ""
+    if is_menu:
+        return str(items[0]["label"])
+    if "insertText" in items[0]:
+        text, span = items[0]["insertText"], items[0]["range"]
+    else:
+        text, span = items[0]["textEdit"]["newText"], items[0]["textEdit"]["range"]
+    return str(text[column - span["start"]["character"] :].split("\n")[0]).rstrip()
+
+
+def figures(keys: list[Key], answered: list[Answer]) -> dict[str, Any]:
+    """Screen and wire of the same keys; apart, those whose suggestion came with an answer and those where it stayed."""
+    asked: list[tuple[float, Answer, float]] = []
+    stayed_ms: list[float] = []
+    n_silent = n_unseen = 0
+    ends = [key.at_s for key in keys[1:]] + [float("inf")]
+    valid = ""
+    for key, end in zip(keys, ends, strict=True):
+        mine = [each for each in answered if key.at_s < each.asked_s < end and each.column == len(key.line)]
+        answer = mine[-1] if mine else None
+        kept = valid.removeprefix(key.line) if valid.startswith(key.line) else ""
+        suggestion = answer.suggestion if answer else kept
+        shown_s = key.shown_at_s(suggestion) if suggestion else None
+        if not suggestion:
+            n_silent += 1
+        elif shown_s is None:
+            n_unseen += 1
+        elif answer is None or shown_s < answer.answered_s:
+            stayed_ms.append(1e3 * (shown_s - key.at_s))
+        else:
+            asked.append((key.at_s, answer, shown_s))
+        valid = key.line + suggestion if suggestion else ""
     return {
-        "version": version(editor),
         "n_keys": len(keys),
-        "n_shown": len(screen_ms),
-        "n_shown_after_a_request": len(wire_ms),
-        "screen_ms": spread(screen_ms),
-        "wire_ms": spread(wire_ms),
-        "key_to_request_ms": spread(waited_ms),
+        "n_silent": n_silent,
+        "n_suggested_but_never_seen": n_unseen,
+        "answered": {
+            "n": len(asked),
+            "key_to_screen_ms": spread([1e3 * (shown_s - at_s) for at_s, _, shown_s in asked]),
+            "key_to_question_ms": spread([1e3 * (each.asked_s - at_s) for at_s, each, _ in asked]),
+            "wire_ms": spread([1e3 * (each.answered_s - each.asked_s) for _, each, _ in asked]),
+            "answer_to_screen_ms": spread([1e3 * (shown_s - each.answered_s) for _, each, shown_s in asked]),
+        },
+        "stayed_while_typed": {"n": len(stayed_ms), "key_to_screen_ms": spread(stayed_ms)},
     }
 
 
 def spread(values: list[float]) -> dict[str, float] | None:
     if not values:
         return None
-    return {"p50": round(median(values), 1), "p95": round(percentile(values, 95), 1)}
+    return {"p50": round(median(values), 1), "p95": round(percentile(values, 95), 1), "max": round(max(values), 1)}
 
 
 def version(editor: str) -> str:

@@ -1,6 +1,6 @@
-"""Stands between an editor and the real server, and writes down when each question went in and its answer came out.
+"""Stands between an editor and the real server, and writes down what suggestions were asked for and answered, and when.
 
-`python timed_server.py LOG`; each line of LOG is `SECONDS KIND ID`, the kind being `ask`, `shown` or `silent`.
+`python timed_server.py LOG`; each line of LOG is a JSON object with `at_s` and the LSP message as `said`.
 """
 
 import json
@@ -15,7 +15,7 @@ sys.path[:0] = [str(Path(__file__).parent.parent.parent)]
 
 from devstral_ls.server.wire import frame, frames  # noqa: E402  of this checkout
 
-ASKED = ("textDocument/inlineCompletion", "textDocument/completion")
+ASKS = ("textDocument/inlineCompletion", "textDocument/completion")
 
 
 def main() -> None:
@@ -25,24 +25,17 @@ def main() -> None:
         )
         asked: set[object] = set()
 
-        def heard(message: dict[str, Any]) -> None:
-            if message.get("method") in ASKED:
+        def note(message: dict[str, Any]) -> None:
+            if message.get("method") in ASKS:
                 asked.add(message["id"])
-                log.write(f"{time.time():.6f} ask {message['id']}\n")
+            elif "method" in message or message.get("id") not in asked:
+                return
+            log.write(json.dumps({"at_s": time.time(), "said": message}) + "\n")
 
-        def said(message: dict[str, Any]) -> None:
-            if "method" not in message and message.get("id") in asked:
-                log.write(f"{time.time():.6f} {'shown' if has_items(message) else 'silent'} {message['id']}\n")
-
-        threading.Thread(target=pass_on, args=(sys.stdin.buffer, server.stdin, heard), daemon=True).start()
+        threading.Thread(target=pass_on, args=(sys.stdin.buffer, server.stdin, note), daemon=True).start()
         assert server.stdout is not None
-        pass_on(server.stdout, sys.stdout.buffer, said)
+        pass_on(server.stdout, sys.stdout.buffer, note)
         sys.exit(server.wait())
-
-
-def has_items(message: dict[str, Any]) -> bool:
-    result = message.get("result") or {}
-    return bool(result["items"] if isinstance(result, dict) else result)
 
 
 def pass_on(source: BinaryIO, sink: BinaryIO, note: Any) -> None:
