@@ -57,7 +57,8 @@ class Frame:
 
 PICTURES = {
     "demo": Picture("devstral-ls demo", 100, 34),
-    "doctor": Picture("devstral-ls doctor", 96, 14),
+    "doctor": Picture("devstral-ls doctor", 96, 18),
+    "context": Picture("devstral-ls context devstral_ls/text/edits.py:20:9 --budget 160", 96, 32),
     "offline": Picture("devstral-ls doctor --prove-offline", 96, 14),
 }
 
@@ -143,9 +144,28 @@ def lines_of(screen: str) -> Iterator[str]:
     console = Console(width=500, color_system="truecolor", legacy_windows=False)
     for row, line in enumerate(screen.rstrip("\n").split("\n")):
         segments = list(Text.from_ansi(line).render(console))
+        yield from backgrounds_of(segments, MARGIN_PX + row * LINE_PX)
         if "".join(segment.text for segment in segments).strip():
             y = MARGIN_PX + (row + 1) * LINE_PX - 5
             yield f'<text x="{MARGIN_PX}" y="{y}">{"".join(pieces_of(segments))}</text>'
+
+
+def backgrounds_of(segments: list[Segment], y: int) -> Iterator[str]:
+    """What is behind the characters, where a program says so, as for menus and selections."""
+    column = 0
+    for segment in segments:
+        if (fill := background(segment.style or Style())) is not None and segment.text != "\n":
+            x, width = MARGIN_PX + column * CHARACTER_PX, len(segment.text) * CHARACTER_PX
+            yield f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{LINE_PX}" fill="{fill}"/>'
+        column += len(segment.text)
+
+
+def background(style: Style) -> str | None:
+    if style.reverse:
+        return INK if style.color is None else hexadecimal(style.color)
+    if style.bgcolor is None or style.bgcolor.is_default:
+        return None
+    return hexadecimal(style.bgcolor)
 
 
 def pieces_of(segments: list[Segment]) -> Iterator[str]:
@@ -163,11 +183,13 @@ def pieces_of(segments: list[Segment]) -> Iterator[str]:
 
 def attributes(style: Style) -> str:
     found = ""
-    if style.color is not None:
+    if style.reverse:
+        found += f' fill="{PAPER if style.bgcolor is None else hexadecimal(style.bgcolor)}"'
+    elif style.color is not None:
         found += f' fill="{hexadecimal(style.color)}"'
     elif style.dim:
         found += f' fill="{GREY}"'
-    if style.color is not None and style.dim:
+    if style.color is not None and style.dim and not style.reverse:
         found += ' opacity="0.65"'
     if style.bold:
         found += ' font-weight="bold"'

@@ -15,13 +15,22 @@ COLUMNS, LINES = 100, 30
 class Terminal:
     """One screen; `close` it."""
 
-    def __init__(self, argv: list[str], socket: Path, *, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        argv: list[str],
+        socket: Path,
+        *,
+        folder: Path,
+        env: Mapping[str, str],
+        size: tuple[int, int] = (COLUMNS, LINES),
+    ) -> None:
         self._tmux = ["tmux", "-f", "/dev/null", "-S", str(socket)]
         self._env = os.environ | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"} | env
         # -D: a child of ours, so that it ends with us, and what measures us can tell its work from that of others.
         self._server = Leashed([*self._tmux, "-D"], env=self._env)
         until(socket.exists, "tmux")
-        self._run("new-session", "-d", "-x", str(COLUMNS), "-y", str(LINES), "-c", str(folder), shlex.join(argv))
+        columns, lines = map(str, size)
+        self._run("new-session", "-d", "-x", columns, "-y", lines, "-c", str(folder), shlex.join(argv))
 
     def _run(self, *arguments: str) -> str:
         """What one tmux command prints."""
@@ -43,7 +52,7 @@ class Terminal:
         self._run("send-keys", *keys)
 
     def type(self, text: str) -> None:
-        self._run("send-keys", "-l", text)
+        self._run("send-keys", "-l", "--", text)
 
     def screen(self) -> str:
         return self._run("capture-pane", "-p")
