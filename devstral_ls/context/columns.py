@@ -192,16 +192,16 @@ class _Builder:
         self.first = [0, *accumulate(len(record.outline.symbols) for record in self.records)]
         self.sources = {path: SourceText(path, record) for path, record in zip(self.paths, self.records, strict=True)}
         self.name_row, self.name_key = _numbered(self._all_names())
-        self.word_row, self.word_key = _numbered(
-            {word for record in self.records for symbol in record.outline.symbols for word in words_of(symbol.name)}
-        )
+        names = {symbol.name for record in self.records for symbol in record.outline.symbols}
+        self.words = {name: frozenset(words_of(name)) for name in names}
+        self.word_row, self.word_key = _numbered({word for words in self.words.values() for word in words})
 
     def build(self) -> Columns:
         symbols = [symbol for record in self.records for symbol in record.outline.symbols]
         n_names = len(self.name_key)
         symbol_name = np.fromiter((self.name_row[symbol.name] for symbol in symbols), dtype=np.int32)
         name_of_file = Postings.of([self.name_row[name] for name in record.names] for record in self.records)
-        words = Postings.of([self.word_row[word] for word in set(words_of(symbol.name))] for symbol in symbols)
+        words = Postings.of([self.word_row[word] for word in self.words[symbol.name]] for symbol in symbols)
         imports, imported, bases = self._edges()
         heap = [record.outline_json for record in self.records]
         return Columns(
