@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache, partial
 from itertools import accumulate, chain
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +126,16 @@ class Columns:
         """By file: the position of its folder in `folders`."""
         rows = {folder: row for row, folder in enumerate(self.folders)}
         return np.fromiter((rows[_folder(path)] for path in self.paths), dtype=np.int32)
+
+    @cached_property
+    def folder_parts(self) -> tuple[Mapping[str, int], Ints]:
+        """Numbers of the names in the paths of folders, and [n_folders, depth]: each path as such numbers."""
+        numbers = {
+            part: number for number, part in enumerate({part: None for folder in self.folders for part in folder})
+        }
+        depth = max(map(len, self.folders), default=0)
+        rows = [[numbers[part] for part in each] + [NO_ROW] * (depth - len(each)) for each in self.folders]
+        return numbers, np.array(rows, np.int32).reshape(len(self.folders), depth)
 
     @cached_property
     def file_rows(self) -> Mapping[str, int]:
@@ -333,8 +343,8 @@ def open_columns(folder: Path) -> Columns | None:
 
 
 def _open_array(file: Path) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(file) if file.stat().st_size <= _EMPTY_ARRAY_BYTES else np.load(file, mmap_mode="r")
-    return array
+    mode: Literal["r"] | None = None if file.stat().st_size <= _EMPTY_ARRAY_BYTES else "r"
+    return np.asarray(np.load(file, mmap_mode=mode))  # a plain array: each slice of a `memmap` is slow to make
 
 
 def arrays_of(columns: Columns) -> dict[str, NDArray[np.generic]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 MIN_WORD_CHARACTERS = 3
+MAX_REMEMBERED_KEYS = 16_384  # a ranking asks for those of a whole text, at each keystroke the same ones
 
 
+@lru_cache(maxsize=MAX_REMEMBERED_KEYS)
 def name_key(name: str) -> int:
     """A number for a name that is the same in every process."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

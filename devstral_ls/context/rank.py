@@ -23,6 +23,7 @@ _BASE_DECAY = 0.7
 _NOT_NEAR = 0.45
 SAME_FOLDER = 1.0
 OWN_FILE = 0.0
+_UNKNOWN_PART = -2
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
@@ -275,16 +276,12 @@ def _page_rank(columns: Columns, imported_files: Floats, own_file: int) -> Float
 def _path_nearness(columns: Columns, path: str) -> Floats:
     """1 for the same folder, less with each folder between."""
     own = path.split("/")[:-1]
-    return np.fromiter((_nearness(own, folder) for folder in columns.folders), dtype=np.float32)[columns.file_folder]
-
-
-def _nearness(own: list[str], other: tuple[str, ...]) -> float:
-    n_common = 0
-    for mine, theirs in zip(own, other, strict=False):
-        if mine != theirs:
-            break
-        n_common += 1
-    return 1 / (1 + len(own) + len(other) - 2 * n_common)
+    numbers, parts = columns.folder_parts
+    mine = np.array([numbers.get(part, _UNKNOWN_PART) for part in own[: parts.shape[1]]], np.int32)
+    n_common = np.cumprod(parts[:, : len(mine)] == mine, axis=1).sum(axis=1)
+    n_between = len(own) + np.count_nonzero(parts != NO_ROW, axis=1) - 2 * n_common
+    nearness: Floats = (1 / (1 + n_between)).astype(np.float32)[columns.file_folder]
+    return nearness
 
 
 def _signature_types(columns: Columns, scores: Floats) -> Floats:
