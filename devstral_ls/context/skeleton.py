@@ -16,6 +16,7 @@ from devstral_ls.context.outline import Kind, Outline, Symbol
 _INDENT = "    "
 # Languages whose declarations end in a colon; all others get a semicolon or an open brace.
 _COLON_LANGUAGES = {"python"}
+_WITHOUT_BODY = frozenset({Kind.VARIABLE, Kind.FIELD})
 
 
 def render_skeleton(outline: Outline, chosen: Iterable[int]) -> str:
@@ -33,14 +34,12 @@ def render_symbol(outline: Outline, index: int) -> str:
 def _rendered(outline: Outline, index: int, *, has_members: bool) -> str:
     symbol = outline.symbols[index]
     text = symbol.signature + _ending(symbol, outline.language_id, has_members=has_members)
-    if symbol.is_top_level:
-        return text
     indent = _INDENT * _depth(outline, symbol)
-    return "\n".join(f"{indent}{line}" for line in text.split("\n"))
+    return indent + text.replace("\n", f"\n{indent}")
 
 
 def _ending(symbol: Symbol, language_id: str, *, has_members: bool) -> str:
-    if symbol.kind in (Kind.VARIABLE, Kind.FIELD):
+    if symbol.kind in _WITHOUT_BODY:
         return ""
     if language_id in _COLON_LANGUAGES:
         return ":" if has_members else ": ..."
