@@ -203,7 +203,7 @@ class _Builder:
         self.sources = {path: SourceText(path, record) for path, record in zip(self.paths, self.records, strict=True)}
         self.name_row, self.name_key = _numbered(self._all_names())
         names = {symbol.name for record in self.records for symbol in record.outline.symbols}
-        self.words = {name: frozenset(words_of(name)) for name in names}
+        self.words = {name: tuple(dict.fromkeys(words_of(name))) for name in names}
         self.word_row, self.word_key = _numbered({word for words in self.words.values() for word in words})
 
     def build(self) -> Columns:
