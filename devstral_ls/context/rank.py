@@ -4,11 +4,12 @@ All features of all symbols are computed at once, on arrays. Each is between 0 a
 means stands beside its weight. `benchmarks/context/tune.py` fits the weights on pinned repositories.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from devstral_ls.context.columns import NO_ROW, Columns, Floats, Ints, Postings
 from devstral_ls.context.names import name_keys
@@ -88,6 +89,14 @@ def rank(query: Query, columns: Columns, weights: Mapping[str, float] = WEIGHTS)
 
 
 def _features(query: Query, columns: Columns) -> Floats:
+    """[n_features, n_symbols]; filled row by row, so that what each is made of need not lie beside all others."""
+    features = np.empty((len(FEATURES), columns.n_symbols), np.float32)
+    for name, values in _each_feature(query, columns):
+        features[FEATURES.index(name)] = values
+    return features
+
+
+def _each_feature(query: Query, columns: Columns) -> Iterator[tuple[str, NDArray[np.generic]]]:
     own_file = columns.file_rows.get(query.path, NO_ROW)
     definers = np.sqrt(np.maximum(columns.name_n_symbols, 1)).astype(np.float32)
     name, parent, file = columns.symbol_name, columns.symbol_parent, columns.symbol_file
@@ -114,32 +123,29 @@ def _features(query: Query, columns: Columns) -> Floats:
     siblings = (nearness == SAME_FOLDER).astype(np.float32)
     similar_names = _sum_over(columns.name_of_file, similar_files, columns.n_names)
 
-    rows = {
-        "imported": imported,
-        "imported_member": imported_member,
-        "inherited": inherited,
-        "module": is_in_module,
-        "module_named": is_in_module * named[name],
-        "near": (near / definers)[name],
-        "attribute": (attributes / definers)[name] * is_member,
-        "shared": (named * rarity / definers)[name],
-        "hint": hint,
-        "hinted": (hints / definers)[name] * (columns.symbol_kind == _CLASS),
-        "words": _bm25(query, columns),
-        "similar": _squashed(similar_names / definers)[name],
-        "similar_import": _squashed(_sum_over(columns.imported_of_file, similar_files, columns.n_symbols)),
-        "graph": _page_rank(columns, imported_files, own_file)[file],
-        "file": imported_files[file],
-        "path": nearness[file],
-        "popular": (popularity / definers)[name],
-        "popular_import": _popular_imports(columns, own_file),
-        "popular_member": np.maximum(np.maximum(imported_member, hint), inherited) * popularity[name],
-        "sibling": _squashed(_sum_over(columns.imported_of_file, siblings, columns.n_symbols)),
-        "signature": np.zeros(columns.n_symbols),
-        "test": columns.file_is_test[file] * (own_file == NO_ROW or not columns.file_is_test[own_file]),
-        "private": columns.symbol_is_private,
-    }
-    return np.stack([np.asarray(rows[each], np.float32) for each in FEATURES])
+    yield "imported", imported
+    yield "imported_member", imported_member
+    yield "inherited", inherited
+    yield "module", is_in_module
+    yield "module_named", is_in_module * named[name]
+    yield "near", (near / definers)[name]
+    yield "attribute", (attributes / definers)[name] * is_member
+    yield "shared", (named * rarity / definers)[name]
+    yield "hint", hint
+    yield "hinted", (hints / definers)[name] * (columns.symbol_kind == _CLASS)
+    yield "words", _bm25(query, columns)
+    yield "similar", _squashed(similar_names / definers)[name]
+    yield "similar_import", _squashed(_sum_over(columns.imported_of_file, similar_files, columns.n_symbols))
+    yield "graph", _page_rank(columns, imported_files, own_file)[file]
+    yield "file", imported_files[file]
+    yield "path", nearness[file]
+    yield "popular", (popularity / definers)[name]
+    yield "popular_import", _popular_imports(columns, own_file)
+    yield "popular_member", np.maximum(np.maximum(imported_member, hint), inherited) * popularity[name]
+    yield "sibling", _squashed(_sum_over(columns.imported_of_file, siblings, columns.n_symbols))
+    yield "signature", np.zeros(columns.n_symbols)
+    yield "test", columns.file_is_test[file] * (own_file == NO_ROW or not columns.file_is_test[own_file])
+    yield "private", columns.symbol_is_private
 
 
 _CLASS = tuple(Kind).index(Kind.CLASS)
