@@ -161,8 +161,10 @@ def test_the_menu_shows_what_became_of_suggestions(window: Window) -> None:
     window.terminal(r"(no suggestions|offered)[^$]*Press any key").wait_for()
 
 
-def test_the_walkthrough_opens(window: Window) -> None:
-    """The first steps are one command away."""
+def test_the_walkthrough_knows_that_the_server_runs(window: Window) -> None:
+    """The first steps are one command away, and the one about the server is done."""
     window.run_command("Welcome: Open Walkthrough")
     window.page.locator(".quick-input-list .monaco-list-row", has_text="Start with devstral-ls").click()
     window.page.locator(".getting-started-step", has_text="Type, and press Tab").wait_for()
+    running = window.page.locator(".getting-started-step", has_text="The server is installed")
+    running.locator(".codicon-getting-started-step-checked").wait_for()
