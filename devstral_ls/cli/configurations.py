@@ -48,13 +48,18 @@ def this_program() -> str:
 def _neovim(program: str) -> Change:
     path = _neovim_path()
     new = recipes.neovim(program, str(_editors_folder() / "nvim"))
-    return Change(path, _read(path), new, "Open a Python file in Neovim; `:checkhealth devstral_ls` says how it is")
+    then = "Open a Python file in Neovim and type: Tab takes the grey text. `:checkhealth devstral_ls` says how it is"
+    return Change(path, _read(path), new, then)
 
 
 def _helix(program: str) -> Change:
     path = _helix_path()
     old = _read(path)
-    return Change(path, old, recipes.helix(old, program), "Open a Python file in Helix; `hx --health python` lists it")
+    then = (
+        "Open a Python file in Helix and type, or press Ctrl-x: suggestions are entries of the completion menu, "
+        "marked `snippet`. `hx --health python` lists the server"
+    )
+    return Change(path, old, recipes.helix(old, program), then)
 
 
 def _vscode(program: str) -> Change:
