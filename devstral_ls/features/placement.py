@@ -1,8 +1,7 @@
 """Whether an edit leaves a document's syntax as whole as it could be."""
 
-import ast
-
 from devstral_ls.features.nesting import last_top_level, next_top_level
+from devstral_ls.features.python_tree import NO_PYTHON, read
 from devstral_ls.text import Edit, Place, Span, apply_edits
 
 MAX_PARSED_CHARACTERS = 40_000  # of the statement around the cursor, for Python's own parser
@@ -62,7 +61,7 @@ def _is_python(text: str, *, at: Edit | None = None, around: Span | None = None)
 
 def _parses(text: str) -> bool:
     try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        read(text)
+    except NO_PYTHON:
         return False
     return True

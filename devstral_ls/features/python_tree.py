@@ -1,6 +1,7 @@
 """Python's own syntax tree of a text, for texts that parse; nothing is compiled or run."""
 
 import ast
+import threading
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
@@ -9,6 +10,20 @@ from devstral_ls.text import Document, LineIndex, Span
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _MAX_CHARACTERS = 2_000_000
+_ONE_AT_A_TIME = threading.Lock()
+# What reading raises where a text is no Python, or too much of it.
+NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+def read(text: str, *, mode: str = "exec") -> ast.AST:
+    """The tree of `text`, or one of `NO_PYTHON`; use nothing else to parse.
+
+    In CPython 3.11 all threads count the depth of a tree in one number, and two that parse at once fail with a
+    SystemError.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, mode=mode)
 
 
 @lru_cache(maxsize=8)
@@ -16,12 +31,12 @@ def parse(text: str) -> ast.Module | None:
     """The tree of `text`, or None when it does not parse here."""
     if _MAX_CHARACTERS < len(text):
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+    try:
+        tree = read(text)
+    except NO_PYTHON:
+        return None
+    assert isinstance(tree, ast.Module)
+    return tree
 
 
 def span_of(node: ast.stmt | ast.expr | ast.arg | ast.keyword | ast.excepthandler, text: str, lines: LineIndex) -> Span:

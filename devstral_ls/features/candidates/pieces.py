@@ -1,12 +1,11 @@
 """A few lines of Python that can be parsed without the rest of the text, and their tokens."""
 
-import ast
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from devstral_ls.features.nesting import nesting_before
+from devstral_ls.features.python_tree import NO_PYTHON, read
 from devstral_ls.text import Document, Edit, Span
 
 MAX_LINES = 30  # of a piece, because it is parsed again and again
@@ -141,12 +140,10 @@ def _continued(document: Document, line: int) -> int:
 
 
 def _parses(piece: str) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            ast.parse(_framed(piece))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return False
+    try:
+        read(_framed(piece))
+    except NO_PYTHON:
+        return False
     return True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import PurePosixPath
 
-from devstral_ls.features.python_tree import parse
+from devstral_ls.features.python_tree import NO_PYTHON, parse, read
 from devstral_ls.text import Document
 
 MAX_CALLS = 6  # that are taken over from the texts around
@@ -104,7 +104,7 @@ def from_written(written: str, name: str) -> Trial | None:
     for at, character in enumerate(line):
         call = call_in(f"{name}({line[: at + 1]}", name) if character == ")" else None
         if call is not None:
-            tree = ast.parse(call, mode="eval").body
+            tree = _expression(call)
             return Trial(call, Origin.MODEL) if isinstance(tree, ast.Call) and _is_literal(tree) else None
     return None
 
@@ -112,8 +112,8 @@ def from_written(written: str, name: str) -> Trial | None:
 def call_in(source: str, name: str) -> str | None:
     """The source in one manner of writing, if it is an expression that calls `name` and knows nothing else."""
     try:
-        tree = ast.parse(source, mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = _expression(source)
+    except NO_PYTHON:
         return None
     used = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
     called = {each.func.id for each in ast.walk(tree) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)}
@@ -124,9 +124,15 @@ def call_in(source: str, name: str) -> str | None:
     return call if name in called and is_plain and len(call) <= MAX_CHARACTERS else None
 
 
+def _expression(source: str) -> ast.expr:
+    tree = read(source, mode="eval")
+    assert isinstance(tree, ast.Expression)
+    return tree.body
+
+
 def _documented(call: str, printed: str) -> Trial:
     """What an example prints: a value, how a value shows itself, or what the example itself has printed."""
-    match ast.parse(call, mode="eval").body:
+    match _expression(call):
         case ast.Call(func=ast.Name(id="print"), args=[shown], keywords=[]):
             return Trial(f"str({ast.unparse(shown)})", Origin.DOCSTRING, value=repr(printed))
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from devstral_ls.checkers.ruff import formatted
 from devstral_ls.features.fixes import line_edits
 from devstral_ls.features.import_lines import Imported, edit_for
-from devstral_ls.features.python_tree import parse
+from devstral_ls.features.python_tree import parse, read
 from devstral_ls.features.unit_tests.places import Home
 from devstral_ls.text import Document, Edit, apply_edits
 
@@ -90,7 +90,7 @@ def _assertion(call: str, value: str) -> str:
 
 def _spelled(call: str, subject: Named) -> str:
     """The call in the words of the test's file."""
-    tree = ast.parse(call, mode="eval")
+    tree = read(call, mode="eval")
     for each in ast.walk(tree):
         if isinstance(each, ast.Name) and each.id == subject.name:
             each.id = subject.spelled
