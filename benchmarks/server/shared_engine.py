@@ -202,7 +202,7 @@ def client(mode: str) -> LanguageClient:
     """An editor's server, initialized; no other than the engine's threads are what is measured."""
     command = (sys.executable, "-m", "devstral_ls", "serve", MODES[mode], "--threads", str(THREADS))
     server = LanguageClient(command)
-    server.initialize(ROOT, {"eagerness": "eager", "count_suggestions": False})
+    server.initialize(ROOT, {"eagerness": "eager"})
     return server
 
 

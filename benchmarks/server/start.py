@@ -22,6 +22,7 @@ from devstral_ls.server.wire import frame, frames  # noqa: E402
 
 N_ROUNDS = 7
 URI = "file:///start.py"
+UNCOUNTED = {"count_suggestions": False}  # nobody types here
 TEXT = "import os\n\n\ndef here():\n    return os."
 CLI = [sys.executable, "-m", "devstral_ls", "serve"]
 ALONE = [sys.executable, "-c", "from devstral_ls.server import serve; serve()"]
@@ -76,7 +77,8 @@ def start(command: list[str], tree: Path) -> tuple[float, float]:
     assert server.stdin is not None
     assert server.stdout is not None
     replies = frames(server.stdout)
-    say(server.stdin, id=1, method="initialize", params={"processId": None, "rootUri": None, "capabilities": {}})
+    params = {"processId": None, "rootUri": None, "capabilities": {}, "initializationOptions": UNCOUNTED}
+    say(server.stdin, id=1, method="initialize", params=params)
     wait_for(replies, 1)
     initialized_s = time.perf_counter()
     say(server.stdin, method="initialized", params={})

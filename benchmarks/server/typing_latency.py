@@ -26,6 +26,7 @@ from record import percentile, record  # noqa: E402 - in benchmarks
 from devstral_ls.server.wire import frame, frames  # noqa: E402
 
 LAST_REPLY_S = 30.0
+UNCOUNTED = {"count_suggestions": False}  # nobody types here
 SCRIPTED = """
 from devstral_ls.engine import scripted_engine
 from devstral_ls.server import serve
@@ -83,7 +84,8 @@ class Talk:
 
     def begin(self) -> None:
         root = self.project.as_uri() if self.project else None
-        say(self.sink, id="start", method="initialize", params={"processId": None, "rootUri": root, "capabilities": {}})
+        params = {"processId": None, "rootUri": root, "capabilities": {}, "initializationOptions": UNCOUNTED}
+        say(self.sink, id="start", method="initialize", params=params)
         say(self.sink, method="initialized", params={})
         document = {"uri": self.uri, "languageId": "python", "version": 1, "text": ""}
         say(self.sink, method="textDocument/didOpen", params={"textDocument": document})

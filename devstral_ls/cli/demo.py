@@ -92,7 +92,7 @@ def _open_buffer(stage: "Stage", server: Server) -> Iterator["Buffer"]:
         start_s = time.perf_counter()
         with LanguageClient(server.command) as client:
             with stage.starting(server.model):
-                client.initialize(root, {"eagerness": "eager", "count_suggestions": False})
+                client.initialize(root, {"eagerness": "eager"})
                 buffer = Buffer(client, root / WRITTEN, BEGINNING + END, len(BEGINNING))
                 buffer.ask()
             stage.ready(1e3 * (time.perf_counter() - start_s))

@@ -51,14 +51,17 @@ class LanguageClient:
         return self._process.pid
 
     def initialize(self, root: Path, options: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Open a conversation about the folder `root`, with settings in `options`; the server's answer."""
+        """Open a conversation about the folder `root`, with settings in `options`; the server's answer.
+
+        Nobody types here, so nothing of it is counted among the user's suggestions.
+        """
         answer = self.request(
             "initialize",
             {
                 "processId": None,
                 "clientInfo": {"name": "devstral-ls"},
                 "rootUri": root.as_uri(),
-                "initializationOptions": options or {},
+                "initializationOptions": {"count_suggestions": False, **(options or {})},
                 "workspaceFolders": [{"uri": root.as_uri(), "name": root.name}],
                 "capabilities": {
                     "general": {"positionEncodings": ["utf-32", "utf-16"]},

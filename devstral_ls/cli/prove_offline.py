@@ -65,7 +65,7 @@ def _talk(command: tuple[str, ...], root: Path) -> _Talk:
     write_project(root)
     start_s = time.perf_counter()
     with LanguageClient(command) as client:
-        client.initialize(root, {"eagerness": "eager", "count_suggestions": False})
+        client.initialize(root, {"eagerness": "eager"})
         buffer = Buffer(client, root / WRITTEN, BEGINNING + END, len(BEGINNING))
         n_keys, n_suggestions = _type_scenes(buffer)
         has_hover = client.request("textDocument/hover", _at(buffer, "Library")) is not None
