@@ -112,6 +112,7 @@ def test_columns_after_wide_characters_are_right(window: Window, folder: Path) -
 def test_the_light_bulb_offers_a_verified_fix(window: Window, folder: Path) -> None:
     """The light bulb of an undefined name offers a fix that says that it was verified, and a click applies it."""
     window.go_to(folder / "bulb.py", "jsn")
+    window.press("Escape")  # a hover may lie over the light bulb
     window.page.locator(".lightBulbWidget").click()
     fix = window.page.locator(".action-widget .monaco-list-row", has_text="verified by")
     window.insist(lambda: window.press("Control+."), fix)
