@@ -14,8 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent / "fixes"))
 sys.path.insert(0, str(Path(__file__).parent))
-from quality import PACKAGES, drawn, load_package, record, rows_in
+from packages import load_package
+from quality import PACKAGES, drawn, rows_in
+from record import record
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.config import Settings
@@ -132,7 +135,7 @@ def text_shown(answer: Answer, threshold: Threshold, *, cuts: bool) -> str | Non
     if answer.plan is None or answer.completion is None:
         return None
     completion = answer.completion if cuts else replace(answer.completion, line_ends=())
-    outcome = judge(replace(answer.plan, threshold=threshold), Generation((completion,), NO_METRICS))
+    outcome = judge(replace(answer.plan, threshold=threshold), Generation((completion,), Metrics()))
     return outcome.suggestions[0].text if outcome.suggestions else None
 
 
@@ -141,17 +144,6 @@ def n_alike(left: str, right: str) -> int:
     n = min(len(left), len(right))
     return next((at for at in range(n) if left[at] != right[at]), n)
 
-
-NO_METRICS = Metrics(
-    n_prompt_tokens=0,
-    n_reused_tokens=0,
-    n_prefilled_tokens=0,
-    n_generated_tokens=0,
-    queue_ms=0.0,
-    prefill_ms=0.0,
-    first_token_ms=0.0,
-    total_ms=0.0,
-)
 
 if __name__ == "__main__":
     main()

@@ -55,6 +55,7 @@ SELECT {{by}}, count(*), sum(0 < n_accepted), sum(is_partial), sum(n_accepted), 
 FROM suggestion s WHERE ? <= at_s GROUP BY 1 ORDER BY 2 DESC
 """  # noqa: S608  made of constants
 
+_COUNTED = "SELECT work, cache, finish, step, n, n_read, n_written, queue_ms, write_ms FROM request WHERE ? <= day"
 # Times are counted in steps of a quarter of an octave: a percentile is right to 9 %, and a day takes few rows.
 _STEPS_AN_OCTAVE = 4
 _DAY_S = 86_400
@@ -171,11 +172,7 @@ def totals(file: Path, by: str, *, n_days: int) -> list[Total]:
 def work_done(file: Path, *, n_days: int) -> list[Work]:
     """What the requests of the last days cost, by kind; the most frequent first."""
     by_kind: dict[str, list[_Counted]] = {}
-    for row in _rows(
-        file,
-        "SELECT work, cache, finish, step, n, n_read, n_written, queue_ms, write_ms FROM request WHERE ? <= day",
-        time.time() // _DAY_S - n_days,
-    ):
+    for row in _rows(file, _COUNTED, time.time() // _DAY_S - n_days):
         by_kind.setdefault(row[0], []).append(_Counted(*row[1:]))
     return sorted((_work(name, rows) for name, rows in by_kind.items()), key=lambda work: -work.n_requests)
 

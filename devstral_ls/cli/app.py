@@ -14,10 +14,10 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
+from devstral_ls.cli import EXIT_INTERRUPTED
 from devstral_ls.errors import DevstralError
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 # typer brings its own copy of click under a private name; these are its public way in.
 _BadUsage: Any = typer.BadParameter.__mro__[2]
@@ -68,12 +68,9 @@ def _add(app: typer.Typer, names: Iterable[str]) -> None:
 def _print_version(is_wanted: bool) -> None:  # noqa: FBT001  as typer calls it
     if not is_wanted:
         return
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  only this flag needs it
+    from devstral_ls.release import version  # noqa: PLC0415  only this flag needs it
 
-    try:
-        print(f"devstral-ls {version('devstral-ls')}")
-    except PackageNotFoundError:
-        print("devstral-ls from source, not installed")
+    print(f"devstral-ls {version()}")
     raise typer.Exit
 
 

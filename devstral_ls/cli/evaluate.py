@@ -67,7 +67,7 @@ def evaluate(
     given = {"model": model, "eagerness": eagerness, "provider": provider, "n_threads": threads}
     before = settings_of(**given, deadline_ms=DEADLINE_MS)
     both = [before, _changed(before, against)] if against else [before]
-    with _judge(repository, test_command, test_seconds) if run_tests else nullcontext() as tests:
+    with RepositoryTests(repository, test_command, test_seconds) if run_tests else nullcontext() as tests:
         runs = [list(_run(holes, repository, settings, tests)) for settings in both]
     if as_json:
         print(json.dumps([[asdict(score) for score in run] for run in runs], indent=1))
@@ -95,10 +95,6 @@ def _value(text: str) -> object:
         return text
 
 
-def _judge(repository: Path, command: str, limit_s: float) -> RepositoryTests:
-    return RepositoryTests(repository, command, limit_s)
-
-
 def _holes(repository: Path, n_holes: int, seed: int, *, from_git: bool) -> "list[Hole]":
     """The same positions for the same seed, a few of each file."""
     from devstral_ls.cli.written_lines import holes_in_history  # noqa: PLC0415  for start-up
@@ -107,11 +103,9 @@ def _holes(repository: Path, n_holes: int, seed: int, *, from_git: bool) -> "lis
     if not repository.is_dir():
         raise UsageError(f"there is no folder {repository}")
     rng = random.Random(seed)  # noqa: S311  a sample, not a secret
-    files = sorted(_python_files(repository))
-    rng.shuffle(files)
     holes: list[Hole] = holes_in_history(repository, rng, n_holes) if from_git else []
-    if from_git:
-        files = []
+    files = [] if from_git else sorted(_python_files(repository))
+    rng.shuffle(files)
     for file in files:
         if n_holes <= len(holes):
             break

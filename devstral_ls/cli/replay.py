@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from devstral_ls.cli.choices import open_chosen_engine, settings_of
+from devstral_ls.errors import UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` needs no model runtime
     from devstral_ls.features.replay import Replayed
@@ -53,15 +54,26 @@ def _list(recorded: list[Mapping[str, Any]]) -> None:
     if not recorded:
         print("nothing is recorded; the setting `record_prompts` switches it on")
     for each in recorded:
-        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each["at_s"]))
-        first = each["said"][0]["text"].strip().split("\n")[0]
-        print(f"{each['id']}  {at}  {each['place']['path']}  {first}")
+        print(_in_one_line(each))
+
+
+def _in_one_line(recording: Mapping[str, Any]) -> str:
+    try:
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(recording["at_s"]))
+        first = recording["said"][0]["text"].strip().split("\n")[0]
+        return f"{recording['id']}  {at}  {recording['place']['path']}  {first}"
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return f"{recording.get('id', 'one without an id')}  is damaged"
 
 
 def _run(recording: Mapping[str, Any], *, as_json: bool) -> None:
     from devstral_ls.features.replay import Verdict, replay  # noqa: PLC0415  for start-up
 
-    settings = settings_of(model=recording["model"], provider=recording["provider"], n_threads=recording["n_threads"])
+    try:
+        wanted = {name: recording[name] for name in ("model", "provider", "n_threads")}
+    except KeyError as error:
+        raise UsageError(f"this recording is damaged: it does not say {error}") from None
+    settings = settings_of(**wanted)
     engine = open_chosen_engine(settings)
     try:
         replayed = replay(recording, engine)

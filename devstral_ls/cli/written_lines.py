@@ -52,6 +52,8 @@ _LOG = (
     "--no-renames",
     "--diff-filter=AM",
     "--unified=0",
+    "--no-textconv",
+    "--no-ext-diff",
     "--format=#%H",
     "-p",
     "--",
@@ -101,7 +103,9 @@ def _is_code(line: str) -> bool:
 
 
 def _git(repository: Path, *words: str) -> str:
-    command = ["git", "-C", str(repository), "-c", "core.quotePath=false", *words]
+    # Nothing that the repository's own configuration names is run.
+    settings = ("core.quotePath=false", "core.fsmonitor=false", "log.showSignature=false")
+    command = ["git", "-C", str(repository), *(word for each in settings for word in ("-c", each)), *words]
     try:
         done = subprocess.run(command, capture_output=True, timeout=GIT_LIMIT_S, check=True)
     except (OSError, subprocess.SubprocessError) as error:

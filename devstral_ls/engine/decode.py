@@ -351,10 +351,6 @@ def unanswered(request: GenerationRequest, clock: Clock, number: int, reason: Fi
     """Of a request that never reached the model, or failed there."""
     clock.end()
     return Metrics(
-        n_prompt_tokens=0,
-        n_reused_tokens=0,
-        n_prefilled_tokens=0,
-        n_generated_tokens=0,
         queue_ms=clock.queue_ms,
         prefill_ms=clock.prefill_ms,
         first_token_ms=clock.first_token_ms,

@@ -136,14 +136,14 @@ class Completion:
 class Metrics:
     """Where the time of one request went; counts and times, never text."""
 
-    n_prompt_tokens: int
-    n_reused_tokens: int
-    n_prefilled_tokens: int
-    n_generated_tokens: int
-    queue_ms: float
-    prefill_ms: float
-    first_token_ms: float
-    total_ms: float
+    n_prompt_tokens: int = 0
+    n_reused_tokens: int = 0
+    n_prefilled_tokens: int = 0
+    n_generated_tokens: int = 0
+    queue_ms: float = 0.0
+    prefill_ms: float = 0.0
+    first_token_ms: float = 0.0
+    total_ms: float = 0.0
     request_number: int = 0
     priority: Priority = Priority.TYPING
     finish: FinishReason = FinishReason.END

@@ -13,6 +13,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Problem
 from devstral_ls.context.outgoing import masked, reason_to_stay
 from devstral_ls.context.secrets import MASK
+from devstral_ls.engine.request import ChatPrompt, InfillPrompt
 from devstral_ls.errors import RemoteError
 from devstral_ls.features.candidates import Candidate
 from devstral_ls.features.fixes import Fix, Tools
@@ -21,7 +22,6 @@ from devstral_ls.features.questions import (
     MAX_EXPLANATION_TOKENS,
     MAX_FIX_TOKENS,
     NEAR_LINES,
-    Question,
     Window,
     as_words,
     block_in,
@@ -96,7 +96,7 @@ def explanation_from(reply: Reply, errand: Errand) -> str:
     return words
 
 
-def _asked(errand: Errand, question: Question, max_tokens: int, work: Work) -> Parcel:
+def _asked(errand: Errand, question: ChatPrompt, max_tokens: int, work: Work) -> Parcel:
     return _parcel(errand, Chat(question.system, question.user), max_tokens, work)
 
 
@@ -144,7 +144,6 @@ def _hole(window: Window, line: int, errand: Errand) -> Infill:
     if errand.remote.infill not in FAMILIES:
         return Infill(prefix, suffix)
     from devstral_ls.engine.prompts import as_text  # noqa: PLC0415  numpy and a tokenizer come with it
-    from devstral_ls.engine.request import InfillPrompt  # noqa: PLC0415
 
     return Infill(as_text(errand.remote.infill, InfillPrompt((), _path(errand), suffix, "", prefix)), "")
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from devstral_ls.engine.request import ChatPrompt
 from devstral_ls.features.markdown import visible
 from devstral_ls.text import Document, Edit, Span
 
@@ -33,14 +34,6 @@ _TO_SIMPLIFY = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """How the model is to answer, and what it is asked."""
-
-    system: str
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
 class Window:
     """Lines of a text around a place, as they are shown; they count from 0, and the last of a range is within."""
 
@@ -63,7 +56,7 @@ def window_of(document: Document, text: str, line: int, *, name: str) -> Window:
     return Window(name, document.language_id, tuple(text.split("\n")[first : line + AFTER_LINES + 1]), first)
 
 
-def to_fix(window: Window, line: int, message: str, near: tuple[int, int]) -> Question:
+def to_fix(window: Window, line: int, message: str, near: tuple[int, int]) -> ChatPrompt:
     """About a problem on `line`; the lines from `near[0]` to `near[1]` are to be written anew."""
     first, last = near
     words = [
@@ -72,24 +65,24 @@ def to_fix(window: Window, line: int, message: str, near: tuple[int, int]) -> Qu
         f"Write lines {first + 1} to {last + 1} anew, so that it is gone:",
         fence(window.between(first, last), window.language_id),
     ]
-    return Question(_TO_FIX, "\n".join(words))
+    return ChatPrompt(_TO_FIX, "\n".join(words))
 
 
-def to_explain(window: Window, line: int) -> Question:
+def to_explain(window: Window, line: int) -> ChatPrompt:
     words = [
         window.shown(),
         f"Explain line {line + 1} and what it is part of:",
         fence(window.between(line, line), window.language_id),
     ]
-    return Question(_TO_EXPLAIN, "\n".join(words))
+    return ChatPrompt(_TO_EXPLAIN, "\n".join(words))
 
 
-def to_sum_up(source: str, language_id: str) -> Question:
-    return Question(_TO_SUM_UP, fence(source.split("\n"), language_id))
+def to_sum_up(source: str, language_id: str) -> ChatPrompt:
+    return ChatPrompt(_TO_SUM_UP, fence(source.split("\n"), language_id))
 
 
-def to_simplify(source: str, language_id: str) -> Question:
-    return Question(_TO_SIMPLIFY, fence(source.split("\n"), language_id))
+def to_simplify(source: str, language_id: str) -> ChatPrompt:
+    return ChatPrompt(_TO_SIMPLIFY, fence(source.split("\n"), language_id))
 
 
 def block_in(answer: str) -> str | None:

@@ -15,7 +15,6 @@ from devstral_ls.engine.request import (
     Priority,
     StopRule,
 )
-from devstral_ls.features.questions import Question
 from devstral_ls.text import Document, Place, Span
 
 if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
@@ -78,10 +77,10 @@ class Writer:
         generation = self.engine.generate_blocking(request, self.cancel)
         return [each for each in generation.completions if _is_meant(each)]
 
-    def ask(self, question: Question, *, key: str, max_tokens: int, deadline_ms: float) -> Completion | None:
+    def ask(self, question: ChatPrompt, *, key: str, max_tokens: int, deadline_ms: float) -> Completion | None:
         """The answer to a question; None where nothing was said. Raises `PromptError` where it is too long."""
         request = GenerationRequest(
-            prompt=ChatPrompt(question.system, question.user),
+            prompt=question,
             key=key,
             priority=Priority.FIX,
             max_tokens=max_tokens,

@@ -153,16 +153,4 @@ def error_of(data: Json) -> DevstralError:
 
 def unanswered(request: GenerationRequest, reason: FinishReason) -> Generation:
     """The empty answer to a request that the engine did not get to."""
-    metrics = Metrics(
-        n_prompt_tokens=0,
-        n_reused_tokens=0,
-        n_prefilled_tokens=0,
-        n_generated_tokens=0,
-        queue_ms=0.0,
-        prefill_ms=0.0,
-        first_token_ms=0.0,
-        total_ms=0.0,
-        priority=request.priority,
-        finish=reason,
-    )
-    return Generation((), metrics)
+    return Generation((), Metrics(priority=request.priority, finish=reason))

@@ -1,6 +1,7 @@
 """`eval` on a small repository."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -74,6 +75,24 @@ def test_tests_that_fail_anyway_judge_nothing(tested: Path, capfd: pytest.Captur
     command = f"{sys.executable} judge.py"
     assert 2 == run(["eval", str(tested), "--run-tests", "--test-command", command])
     assert f"devstral-ls: the tests fail before anything is changed: {command}\n" == capfd.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "pytest 'x"])
+def test_a_test_command_without_sense_is_one_line(
+    tested: Path, command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It says which, and what is wrong with it."""
+    assert 2 == run(["eval", str(tested), "--run-tests", "--test-command", command])
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("devstral-ls: --test-command ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes")
+def test_what_is_no_file_is_not_copied(tested: Path) -> None:
+    """A pipe would be waited for, a socket refused."""
+    os.mkfifo(tested / "pipe")
+    with RepositoryTests(tested, f"{sys.executable} judge.py", 20) as tests:
+        assert tests.verdict(Path("pkg/app.py"), hole=TESTED, filled=TESTED) is None
 
 
 def test_no_test_runs_unasked(tested: Path, tiny_model: Path, tmp_path: Path) -> None:

@@ -84,12 +84,21 @@ def test_an_unknown_id_is_refused(folder: Path, capsys: pytest.CaptureFixture[st
     assert "devstral-ls: no recording with the id 'beef'; `devstral-ls replay` lists them\n" == capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"format": 0, "model": "", "provider": "cpu", "n_threads": 1}'])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 0, "model": "", "provider": "cpu", "n_threads": 1}'])
 def test_a_damaged_recording_is_refused(folder: Path, content: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Not with a traceback."""
     (folder / "1-beef.json").write_text(content, "utf-8")
     assert 2 == run(["replay", "beef"])
     assert 1 == len(capsys.readouterr().err.splitlines())
+
+
+def test_a_damaged_recording_is_listed_as_such(recorded: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are listed all the same."""
+    (folder / "1-beef.json").write_text('{"id": "beef"}', "utf-8")
+    assert 0 == run(["replay"])
+    damaged, sound = capsys.readouterr().out.splitlines()
+    assert "beef  is damaged" == damaged
+    assert sound.startswith(recorded)
 
 
 def test_recordings_are_the_users_alone_and_the_oldest_go(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """How the command starts: at once, and with help that lists what there is."""
 
+import signal
 import subprocess
 import sys
 
@@ -38,6 +39,23 @@ def test_the_server_loads_nothing_of_a_terminal() -> None:
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert "devstral_ls.server" in done.stderr
     assert "typer" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_a_server_in_a_terminal_ends_quietly() -> None:
+    """Somebody tries it by hand, and presses Ctrl-C."""
+    program = [sys.executable, "-m", "devstral_ls", "serve"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        assert server.stderr is not None
+        greeting = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}'
+        server.stdin.write(b"Content-Length: %d\r\n\r\n%b" % (len(greeting), greeting))
+        server.stdin.flush()
+        assert server.stdout.readline().startswith(b"Content-Length")
+        server.send_signal(signal.SIGINT)
+        assert 130 == server.wait(20)
+        assert b"Traceback" not in server.stderr.read()
 
 
 def test_the_server_without_options_is_the_one_with_defaults() -> None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from devstral_ls.engine.request import FinishReason
+from devstral_ls.engine.request import ChatPrompt, FinishReason
 from devstral_ls.errors import PromptError
 from devstral_ls.features.candidates.case import Candidate, Case
 from devstral_ls.features.logical_lines import logical_lines
 from devstral_ls.features.python_tree import enclosing, parse
-from devstral_ls.features.questions import MAX_FIX_TOKENS, NEAR_LINES, Question, block_in, line_edits, to_fix, window_of
+from devstral_ls.features.questions import MAX_FIX_TOKENS, NEAR_LINES, block_in, line_edits, to_fix, window_of
 from devstral_ls.features.writer import Writer
 
 DEADLINE_MS = 45_000  # of one answer
@@ -34,7 +34,7 @@ def propose(case: Case, writer: Writer) -> Iterator[Candidate]:
             yield Candidate(edits, f"as {writer.name} writes it", _BASE_COST + rank, "model")
 
 
-def _written(question: Question, writer: Writer, key: str) -> str | None:
+def _written(question: ChatPrompt, writer: Writer, key: str) -> str | None:
     """The block of an answer that came to its end."""
     try:
         answer = writer.ask(question, key=key, max_tokens=MAX_FIX_TOKENS, deadline_ms=DEADLINE_MS)
