@@ -56,6 +56,10 @@ class Settings:
             "minimum": 0,
         },
     )
+    read_ahead: bool = field(
+        default=True,
+        metadata={"doc": "Whether the model reads a document that opens, and where the cursor stops, before you type."},
+    )
     deadline_ms: int = field(
         default=2000,
         metadata={"doc": "A suggestion that takes longer is cut where it stands.", "minimum": 50},

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,7 @@ from devstral_ls.engine.match_model import PromptIndexes
 from devstral_ls.engine.mixing import Ladder, Mixing
 from devstral_ls.engine.prefix_cache import PrefixCache
 from devstral_ls.engine.prompts import ChatPrompts, InfillPrompts
-from devstral_ls.engine.request import Generation, GenerationRequest, Priority
+from devstral_ls.engine.request import Generation, GenerationRequest
 from devstral_ls.engine.scheduler import Scheduler
 from devstral_ls.engine.speculation import Speculation
 from devstral_ls.engine.stream import Pace
@@ -83,11 +83,6 @@ class Engine(face.Engine):
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
         """The same for callers that wait later."""
         return self._scheduler.submit(request, cancel)
-
-    def prefill(self, request: GenerationRequest, cancel: CancelToken | None = None) -> "Future[Generation]":
-        """Read a prompt ahead of time, when nothing else is to do; nobody needs to wait for it."""
-        ahead = replace(request, priority=Priority.PREFILL, max_tokens=0)
-        return self.submit(ahead, cancel or CancelToken())
 
     def learn(self, key: str, texts: tuple[str, ...]) -> "Future[None]":
         """Take in texts that requests may repeat when they name the `key`; nobody needs to wait for it.

@@ -2,11 +2,12 @@
 
 import asyncio
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Protocol
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.engine.answered import Answered
-from devstral_ls.engine.request import Generation, GenerationRequest
+from devstral_ls.engine.request import Generation, GenerationRequest, Priority
 
 
 class Engine(Protocol):
@@ -26,6 +27,10 @@ class Engine(Protocol):
     def generate_blocking(self, request: GenerationRequest, cancel: CancelToken) -> Generation:
         """The same for callers without an event loop."""
         return self.submit(request, cancel).result()
+
+    def prefill(self, request: GenerationRequest, cancel: CancelToken | None = None) -> "Future[Generation]":
+        """Read a prompt ahead of time, when nothing else is to do; nobody needs to wait for it."""
+        return self.submit(replace(request, priority=Priority.PREFILL, max_tokens=0), cancel or CancelToken())
 
     def submit(self, request: GenerationRequest, cancel: CancelToken) -> "Future[Generation]":
         """The same for callers that wait later."""

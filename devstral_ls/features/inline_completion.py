@@ -124,8 +124,8 @@ def plan(
     if reason is not None:
         return reason
     shape = shape_at(place, settings.max_lines)
-    context = gather(place, budget=budget_for(engine, settings, shape), sources=sources)
-    if not context.prefix and place.before:
+    context = _context(place, shape, engine, sources, settings)
+    if context is None:
         return Silence.SECRETS
     names = name_costs(place, sources) if settings.known_names_only and not shape.nesting.quote else None
     neighbours = _learned(place, engine, sources) if settings.context_tokens else None
@@ -143,6 +143,20 @@ def plan(
     )
     threshold = None if priority is Priority.EXPLICIT else THRESHOLDS[settings.eagerness]
     return Plan(place, shape, request, threshold, names, neighbours)
+
+
+def prompt_ahead(
+    place: Place, *, engine: "Engine", sources: Sources, settings: Settings, key: str
+) -> GenerationRequest | None:
+    """What the model would be shown if somebody typed at `place`, to be read before; None where that is nothing."""
+    if not place.document.text.strip():
+        return None
+    context = _context(place, shape_at(place, settings.max_lines), engine, sources, settings)
+    if context is None:
+        return None
+    if settings.context_tokens:
+        _learned(place, engine, sources)
+    return GenerationRequest(prompt=_prompt(place.document, context), key=key)
 
 
 def judge(plan: Plan, generation: Generation) -> Outcome:
@@ -201,6 +215,12 @@ def _reason_not_to_ask(place: Place, priority: Priority) -> Silence | None:
     if is_between_code and priority is not Priority.EXPLICIT:
         return Silence.TEXT_TO_THE_RIGHT
     return None
+
+
+def _context(place: Place, shape: Shape, engine: "Engine", sources: Sources, settings: Settings) -> Context | None:
+    """What the model is shown; None of a file that may hold secrets."""
+    context = gather(place, budget=budget_for(engine, settings, shape), sources=sources)
+    return context if context.prefix or not place.before else None
 
 
 def _prompt(document: Document, context: Context) -> InfillPrompt:

@@ -37,6 +37,7 @@ class Assembly:
         """Cancel and answer what is under way, and write down what is to be kept."""
         self.session.ahead.stop()
         self.session.explaining.stop()
+        self.session.warming.stop()
         self.session.publisher.stop()
         self.session.freshness.stop()
         await self.server.protocol.end_all()

@@ -17,6 +17,7 @@ STATUS = "$/devstral/status"  # what begins with $/ is ignored by editors that d
 COPILOTS_STATUS = "didChangeStatus"
 ACCEPT = "devstral.accepted"  # the command that editors run when a suggestion is taken
 EXPLAIN = "devstral.explain"  # asks a model about a place
+CURSOR_MOVED = "devstral/didMoveCursor"  # from editors that ask for nothing where the cursor stops
 EXPLANATION_KIND = "refactor.explain.devstral"
 # As in `features.code_actions.KINDS`, which is imported when somebody first asks; a test compares them.
 CODE_ACTION_KINDS = (

@@ -102,6 +102,14 @@ def cursor(uri: str) -> Cursor:
         raise JsonRpcInvalidParams(f"the URI of a context must have the form {form}") from None
 
 
+def moved_cursor(params: Mapping[str, Any]) -> Cursor | None:
+    """Where our own notification says that the cursor is; None where it says that badly."""
+    match params:
+        case {"textDocument": {"uri": str(uri)}, "position": {"line": int(line), "character": int(character)}}:
+            return Cursor(uri, types.Position(line, character)) if 0 <= min(line, character) else None
+    return None
+
+
 def _offer(data: Mapping[str, Any]) -> "Offer":
     from devstral_ls.checkers import Problem  # noqa: PLC0415 - for start-up
     from devstral_ls.features.code_actions import Offer  # noqa: PLC0415 - for start-up

@@ -32,8 +32,8 @@ class Link:
     def publish(self, found: types.PublishDiagnosticsParams) -> None:
         self._server.text_document_publish_diagnostics(found)
 
-    def watch_index(self, folder: Path, *, is_shown: bool) -> IndexProgress:
-        return IndexProgress(lambda: Progress(self._server, f"Indexing {folder.name}", is_shown=is_shown))
+    def watch_index(self, folder: Path, done: Callable[[], None], *, is_shown: bool) -> IndexProgress:
+        return IndexProgress(lambda: Progress(self._server, f"Indexing {folder.name}", is_shown=is_shown), done)
 
     def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
         def take(answer: "Future[Sequence[Any]]") -> None:

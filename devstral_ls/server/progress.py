@@ -50,11 +50,15 @@ class Progress:
 
 
 class IndexProgress:
-    """The reading of one root, told by a thread and shown by the loop; where nothing is read, nothing is shown."""
+    """The reading of one root, told by a thread and shown by the loop; where nothing is read, nothing is shown.
 
-    def __init__(self, open_progress: Callable[[], Progress]) -> None:
+    The loop calls `done` in the end, whether there was something to read or not.
+    """
+
+    def __init__(self, open_progress: Callable[[], Progress], done: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._open_progress = open_progress
+        self._done = done
         self._progress: Progress | None = None
 
     def read(self, n_read: int, n_files: int) -> None:
@@ -78,3 +82,4 @@ class IndexProgress:
     def _end(self) -> None:
         if self._progress is not None:
             self._progress.end("ready")
+        self._done()

@@ -11,7 +11,7 @@ from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
 from devstral_ls.cancel import CancelToken
 from devstral_ls.errors import PromptError, RemoteError
 from devstral_ls.server import actions, from_lsp, to_lsp
-from devstral_ls.server.capabilities import ACCEPT, EXPLAIN
+from devstral_ls.server.capabilities import ACCEPT, CURSOR_MOVED, EXPLAIN
 from devstral_ls.server.contents import context_page
 from devstral_ls.server.dispatch import Notifications, Request, Requests
 from devstral_ls.server.failures import JsonRpcRequestFailed
@@ -47,6 +47,8 @@ async def completion(snapshot: Snapshot, params: types.CompletionParams, cancel:
 async def code_action(
     snapshot: Snapshot, params: types.CodeActionParams, cancel: CancelToken
 ) -> list[types.CodeAction]:
+    if params.context.only is None:  # asked wherever the cursor stops, to show that there is something
+        snapshot.warming.moved(params.text_document.uri, params.range.end)
     offered = await actions.offer_at(snapshot, params, cancel)
     if offered:
         _refuse_if_stale(snapshot, offered.document)
@@ -195,6 +197,13 @@ async def _within(limit_ms: float, work: Coroutine[None, None, Suggested]) -> Su
         return None
 
 
+def cursor_moved(session: Session, params: Mapping[str, Any]) -> None:
+    """Ours: for editors that ask for nothing where the cursor stops."""
+    cursor = from_lsp.moved_cursor(params)
+    if cursor is not None:
+        session.warming.moved(cursor.uri, cursor.position)
+
+
 def _unheeded(_session: Session, _params: object) -> None:
     """For notifications that clients send to everybody."""
 
@@ -227,6 +236,7 @@ NOTIFICATIONS: Notifications = {
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: Session.configured,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: Session.folders_changed,
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: Session.files_changed,
+    CURSOR_MOVED: cursor_moved,
     "textDocument/didShowCompletion": shown,
     "textDocument/didPartiallyAcceptCompletion": partly_accepted,
     "textDocument/didFocus": _unheeded,

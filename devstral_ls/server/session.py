@@ -26,6 +26,7 @@ from devstral_ls.server.outside import Outside
 from devstral_ls.server.publisher import Publisher
 from devstral_ls.server.status import READY, Status
 from devstral_ls.server.views import View, in_notebook
+from devstral_ls.server.warming import Warming, likely
 from devstral_ls.text import Document, Place
 
 if TYPE_CHECKING:  # heavy rooms are imported when the first request or the loading thread needs them
@@ -64,6 +65,7 @@ class Snapshot:
     memory: SuggestionMemory
     ahead: Ahead
     explaining: Ahead
+    warming: Warming
     sentences: SentenceMemory
     outside: Outside
     recorder: Recorder | None  # None where nothing is kept
@@ -140,8 +142,8 @@ class Editor(Protocol):
 
     def publish(self, found: types.PublishDiagnosticsParams) -> None: ...
 
-    def watch_index(self, folder: Path, *, is_shown: bool) -> "Watcher":
-        """Somebody who is told how far the index of a root is, and shows it where the editor can."""
+    def watch_index(self, folder: Path, done: Callable[[], None], *, is_shown: bool) -> "Watcher":
+        """Somebody who is told how far the index of a root is, shows it where the editor can, and calls `done`."""
         ...
 
     def ask_settings(self, section: str, answered: Callable[[object], None]) -> None:
@@ -176,6 +178,7 @@ class Session:
         self.memory = SuggestionMemory()
         self.ahead = Ahead()
         self.explaining = Ahead()
+        self.warming = Warming(self._with_a_model)
         self.sentences = SentenceMemory()
         self.recorder: Recorder | None = None
         self.publisher = Publisher(editor.publish)
@@ -207,6 +210,7 @@ class Session:
             memory=self.memory,
             ahead=self.ahead,
             explaining=self.explaining,
+            warming=self.warming,
             sentences=self.sentences,
             outside=self.outside,
             recorder=self.recorder if self.settings.record_prompts else None,
@@ -220,6 +224,11 @@ class Session:
         if self._engine is None:
             self._engine = asyncio.ensure_future(self._load_engine(self))
         return self._engine
+
+    async def _with_a_model(self) -> Snapshot:
+        """A snapshot, as soon as asking costs no import."""
+        await asyncio.shield(self.engine())
+        return self.snapshot()
 
     def tell(self, status: Status) -> None:
         """Tell the editor what the server is about, when that has changed; being ready says who else may be asked."""
@@ -272,6 +281,8 @@ class Session:
 
     def opened(self, params: types.DidOpenTextDocumentParams) -> None:
         self._texts = documents.opened(self._texts, params.text_document)
+        uri = params.text_document.uri
+        self.warming.moved(uri, likely(self._texts[uri].document("")))
 
     def changed(self, params: types.DidChangeTextDocumentParams) -> None:
         encoding = self.client.encoding
@@ -368,7 +379,7 @@ class Session:
             opened.roots.named(self._texts[uri].document(workspace.document_path(uri, self._roots))).path
             for uri in self._texts
         ]
-        opened.open_index(near, partial(self._editor.watch_index, is_shown=is_shown))
+        opened.open_index(near, partial(self._editor.watch_index, done=self.warming.changed, is_shown=is_shown))
 
     def _update_index(self) -> None:
         """Silently: a bar for each saved file would be noise."""

@@ -85,6 +85,7 @@ async def _edits(
 
 
 async def _outcome(snapshot: Snapshot, view: View, asked: Asked, cancel: CancelToken) -> "Outcome":
+    snapshot.warming.asked(asked.uri, asked.position)
     engine = await asyncio.shield(snapshot.engine)
     from devstral_ls.engine.request import Priority  # noqa: PLC0415 - loaded with the model
     from devstral_ls.features.inline_completion import suggest  # noqa: PLC0415 - loaded with the model

@@ -9,6 +9,8 @@ import pytest
 from editor_fixtures import FIXED, ROOT, SAYS, children, saved, until, wait_for_saved
 from neovim import Neovim
 
+from devstral_ls.engine.request import Priority
+
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(400)]
 
 INIT = f"""
@@ -32,6 +34,12 @@ vim.ui.select = function(actions, _, choose)
   vim.g.title = actions[1].action.title
   choose(actions[1])
 end
+"""
+
+METRICS = """
+local client = vim.lsp.get_clients({ name = 'devstral_ls', bufnr = 0 })[1]
+local reply = client:request_sync('devstral/metrics', {}, 5000, 0)
+return reply and reply.result and reply.result.recent or {}
 """
 
 SUGGESTION, AFTER_WIDTH = SAYS["    return "], SAYS["return width "]
@@ -165,6 +173,20 @@ def test_saving_applies_proven_fixes(open_editor: Open, project: Path) -> None:
         return FIXED in saved(project / "loading.py")
 
     until(saved_fixed, "the fixed file", instead=editor.messages, poll_s=2)
+
+
+def test_the_model_reads_where_the_cursor_stops(open_editor: Open, project: Path) -> None:
+    """In a file that is only looked at, and again after a jump: before anything is typed there."""
+    long = project / "long.py"
+    long.write_text("".join(f"def number_{number}() -> int:\n    return {number}\n\n\n" for number in range(200)))
+    editor = open_editor(long)
+
+    def n_readings() -> int:
+        return sum(each["priority"] == Priority.PREFILL for each in editor.lua(METRICS))
+
+    n_first = until(n_readings, "what was read when the file was opened", instead=editor.messages)
+    editor.press("400G")
+    until(lambda: n_first < n_readings(), "what was read after a jump", instead=editor.messages)
 
 
 def test_a_killed_server_comes_back(open_editor: Open, project: Path) -> None:

@@ -118,9 +118,27 @@ function M.resolved(client, action, timeout_ms, buffer)
   return reply and reply.result or action
 end
 
+--- Tell the server where the cursor stops, so that it has read the text around it before anybody types there.
+---@param buffer integer
+function M.tell_cursor(buffer)
+  for _, client in ipairs(vim.lsp.get_clients({ bufnr = buffer, name = NAME })) do
+    local place = vim.lsp.util.make_position_params(0, client.offset_encoding)
+    client:notify('devstral/didMoveCursor', place)
+  end
+end
+
 --- Show ghost text in a buffer, unless it was switched off for the session.
 ---@param buffer integer
 function M.attach(buffer)
+  vim.api.nvim_create_autocmd({ 'BufEnter', 'CursorMoved' }, {
+    group = vim.api.nvim_create_augroup('devstral_ls_cursor_' .. buffer, {}),
+    buffer = buffer,
+    desc = 'Tell devstral-ls where the cursor stops',
+    callback = function()
+      M.tell_cursor(buffer)
+    end,
+  })
+  M.tell_cursor(buffer)
   if vim.lsp.inline_completion and is_enabled then
     vim.lsp.inline_completion.enable(true, { bufnr = buffer })
   end
