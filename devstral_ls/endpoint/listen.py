@@ -7,6 +7,7 @@ import socketserver
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from http import HTTPStatus
@@ -16,17 +17,20 @@ from socket import AF_INET, AF_INET6, SHUT_WR
 from typing import Any
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.endpoint import completions
+from devstral_ls.endpoint import answers
+from devstral_ls.endpoint.answers import CHAT, COMPLETION, Answer, Form
+from devstral_ls.endpoint.asked import Asked, asked_to_answer, asked_to_complete
 from devstral_ls.endpoint.guard import Head, Refusal, refusal
 from devstral_ls.engine.face import Engine
 from devstral_ls.engine.request import Generation
-from devstral_ls.errors import DevstralError, UsageError
+from devstral_ls.errors import DevstralError, PromptError, UsageError
 from devstral_ls.remote.private_files import create_private, read_private
 
 MAX_CONNECTIONS = 16
 IDLE_S = 30.0  # a client that says nothing for so long is left
 LINGER_S, LINGER_BYTES = 1.0, 65_536  # for what a refused client still sends, and how much of it at once
 TOKEN_BYTES = 32
+_PATHS = "there is /v1/models, /v1/completions and /v1/chat/completions"
 _HOSTS = {"127.0.0.1": AF_INET, "localhost": AF_INET, "::1": AF_INET6, "[::1]": AF_INET6}
 
 
@@ -76,8 +80,8 @@ class Endpoint(socketserver.ThreadingMixIn, HTTPServer):
         host = str(self.server_address[0])
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
 
-    def next_name(self) -> str:
-        return f"cmpl-{next(self._numbers)}"
+    def next_answer(self, form: Form) -> Answer:
+        return Answer(form, f"{form.prefix}-{next(self._numbers)}", self.model)
 
     def server_bind(self) -> None:
         """Without http.server's look-up of the host's name."""
@@ -113,20 +117,23 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self._is_let_in():
             if self.path == "/v1/models":
-                self._answer(HTTPStatus.OK, completions.models(self.server.model))
+                self._answer(HTTPStatus.OK, answers.models(self.server.model))
             else:
-                self._answer(HTTPStatus.NOT_FOUND, completions.error("there is /v1/models and /v1/completions"))
+                self._answer(HTTPStatus.NOT_FOUND, answers.error(_PATHS))
 
     def do_POST(self) -> None:
         if not self._is_let_in():
             return
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.path == "/v1/chat/completions":
-            self._answer(HTTPStatus.NOT_FOUND, completions.error("this model does not chat; ask /v1/completions"))
-        elif self.path == "/v1/completions":
-            self._complete(body)
+        if self.path == "/v1/completions":
+            self._take(body, asked_to_complete, COMPLETION)
+        elif self.path != "/v1/chat/completions":
+            self._answer(HTTPStatus.NOT_FOUND, answers.error(_PATHS))
+        elif self.server.engine.facts()["chat"] is None:
+            words = f"the model {self.server.model} does not chat; ask /v1/completions, or serve a model that does"
+            self._answer(HTTPStatus.NOT_FOUND, answers.error(words))
         else:
-            self._answer(HTTPStatus.NOT_FOUND, completions.error("there is /v1/models and /v1/completions"))
+            self._take(body, asked_to_answer, CHAT)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What http.server refuses by itself, without quoting it."""
@@ -145,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self, refused: Refusal) -> None:
         """Answer and hang up: a body that is not read would be taken for the next request."""
         self.close_connection = True
-        self._answer(refused.status, completions.error(refused.words))
+        self._answer(refused.status, answers.error(refused.words))
         self._linger()
 
     def _linger(self) -> None:
@@ -168,31 +175,32 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _complete(self, body: bytes) -> None:
+    def _take(self, body: bytes, read: Callable[[bytes], Asked], form: Form) -> None:
         try:
-            asked = completions.asked(body)
+            asked = read(body)
             if asked.is_streamed:
-                self._stream(asked)
+                self._stream(asked, self.server.next_answer(form))
                 return
-            name, engine = self.server.next_name(), self.server.engine
-            generation = engine.generate_blocking(asked.request(name, asked.end_of), CancelToken())
-        except UsageError as error:
-            self._answer(HTTPStatus.BAD_REQUEST, completions.error(str(error)))
+            answer = self.server.next_answer(form)
+            request = asked.request(answer.name, asked.end_of)
+            generation = self.server.engine.generate_blocking(request, CancelToken())
+        except (UsageError, PromptError) as error:
+            self._answer(HTTPStatus.BAD_REQUEST, answers.error(str(error)))
         except DevstralError as error:
-            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, completions.error(str(error)))
+            self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, answers.error(str(error)))
         else:
-            self._answer(HTTPStatus.OK, completions.whole_answer(name, self.server.model, generation))
+            self._answer(HTTPStatus.OK, answer.whole(generation))
 
-    def _stream(self, asked: completions.Asked) -> None:
+    def _stream(self, asked: Asked, answer: Answer) -> None:
         """Events as the text grows; a client that leaves ends the generation."""
-        name, model, cancel = self.server.next_name(), self.server.model, CancelToken()
+        cancel = CancelToken()
         grown: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
         def stop(text: str) -> int | None:
             grown.put(text)
             return asked.end_of(text)
 
-        done = self.server.engine.submit(asked.request(name, stop), cancel)
+        done = self.server.engine.submit(asked.request(answer.name, stop), cancel)
         done.add_done_callback(lambda _: grown.put(None))
         self.close_connection = True
         self.send_response(HTTPStatus.OK)
@@ -201,29 +209,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         try:
-            self._send_events(asked, grown, done, (name, model))
+            self._send_events(asked, grown, done, answer)
         finally:
             cancel.cancel()
 
     def _send_events(
-        self,
-        asked: completions.Asked,
-        grown: "queue.SimpleQueue[str | None]",
-        done: "Future[Generation]",
-        names: tuple[str, str],
+        self, asked: Asked, grown: "queue.SimpleQueue[str | None]", done: "Future[Generation]", answer: Answer
     ) -> None:
         n_sent = 0
+        self.wfile.write(answer.opening())
         while (text := grown.get()) is not None:
             end = asked.end_of(text)
             n_certain = asked.n_certain(text) if end is None else end
             if n_sent < n_certain:
-                self.wfile.write(completions.event(names, text[n_sent:n_certain]))
+                self.wfile.write(answer.piece(text[n_sent:n_certain]))
                 n_sent = n_certain
         try:
             generation = done.result()
         except DevstralError as error:
-            self.wfile.write(b"data: " + completions.error(str(error)) + b"\n\n")
+            self.wfile.write(b"data: " + answers.error(str(error)) + b"\n\n")
             return
         for whole in generation.completions[:1]:
-            self.wfile.write(completions.event(names, whole.text[n_sent:], whole.finish))
+            self.wfile.write(answer.piece(whole.text[n_sent:], whole.finish))
         self.wfile.write(b"data: [DONE]\n\n")

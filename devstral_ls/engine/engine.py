@@ -196,10 +196,11 @@ class Engine(face.Engine):
         return InfillPrompts(self._facts.infill_format, self._tokenizer, self._facts.bos_token_id)
 
     def _chats(self) -> ChatPrompts | None:
-        if self._facts.chat_format is None:
+        facts = self._facts
+        if facts.chat_format is None:
             return None
         try:
-            return ChatPrompts(self._facts.chat_format, self._tokenizer, self._facts.bos_token_id)
+            return ChatPrompts(facts.chat_format, self._tokenizer, facts.bos_token_id, min(facts.end_tokens))
         except PromptError as error:  # it may still fill holes
             _LOGGER.warning("this model is not asked questions: %s", error)
             self._shown["chat"] = None

@@ -23,6 +23,8 @@ class Part(Enum):
     PREFIX = auto()
     SYSTEM = auto()
     USER = auto()
+    ANSWER = auto()  # an earlier one
+    END = auto()  # the token that ends an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class InfillFormat:
 class ChatFormat:
     """How one model family wants a question; its answer begins where the layout ends."""
 
-    whole: Layout
+    whole: Layout  # the first question
+    again: Layout  # from an answer to the next question
     stops: tuple[str, ...]
     has_start: bool  # whether the token that begins a text begins the question
 
@@ -115,24 +118,31 @@ FORMATS = {
     ),
 }
 
-# As the chat templates of these families lay out one system message, one question and the beginning of the answer.
+# As the chat templates of these families lay out a system message, questions with answers, and how an answer begins.
 CHATS = {
     "mistral": ChatFormat(
         whole=(
             *(_M("[SYSTEM_PROMPT]"), _P.SYSTEM, _M("[/SYSTEM_PROMPT]")),
             *(_M("[INST]"), _P.USER, _M("[/INST]")),
         ),
+        again=(_P.ANSWER, _P.END, _M("[INST]"), _P.USER, _M("[/INST]")),
         stops=("[INST]",),
         has_start=True,
     ),
     "mistral-plain": ChatFormat(
         whole=(_M("[INST]"), _P.SYSTEM, "\n\n", _P.USER, _M("[/INST]")),
+        again=(_P.ANSWER, _P.END, _M("[INST]"), _P.USER, _M("[/INST]")),
         stops=("[INST]",),
         has_start=True,
     ),
     "chatml": ChatFormat(
         whole=(
             *(_M("<|im_start|>"), "system\n", _P.SYSTEM, _M("<|im_end|>"), "\n"),
+            *(_M("<|im_start|>"), "user\n", _P.USER, _M("<|im_end|>"), "\n"),
+            *(_M("<|im_start|>"), "assistant\n"),
+        ),
+        again=(
+            *(_P.ANSWER, _M("<|im_end|>"), "\n"),
             *(_M("<|im_start|>"), "user\n", _P.USER, _M("<|im_end|>"), "\n"),
             *(_M("<|im_start|>"), "assistant\n"),
         ),
@@ -145,6 +155,11 @@ CHATS = {
             *(_M("<|start_header_id|>"), "user", _M("<|end_header_id|>"), "\n\n", _P.USER, _M("<|eot_id|>")),
             *(_M("<|start_header_id|>"), "assistant", _M("<|end_header_id|>"), "\n\n"),
         ),
+        again=(
+            *(_P.ANSWER, _M("<|eot_id|>")),
+            *(_M("<|start_header_id|>"), "user", _M("<|end_header_id|>"), "\n\n", _P.USER, _M("<|eot_id|>")),
+            *(_M("<|start_header_id|>"), "assistant", _M("<|end_header_id|>"), "\n\n"),
+        ),
         stops=("<|eot_id|>", "<|start_header_id|>"),
         has_start=True,
     ),
@@ -154,11 +169,17 @@ CHATS = {
             *(_M("<|start_of_role|>"), "user", _M("<|end_of_role|>"), _P.USER, _M("<|end_of_text|>"), "\n"),
             *(_M("<|start_of_role|>"), "assistant", _M("<|end_of_role|>")),
         ),
+        again=(
+            *(_P.ANSWER, _M("<|end_of_text|>"), "\n"),
+            *(_M("<|start_of_role|>"), "user", _M("<|end_of_role|>"), _P.USER, _M("<|end_of_text|>"), "\n"),
+            *(_M("<|start_of_role|>"), "assistant", _M("<|end_of_role|>")),
+        ),
         stops=("<|end_of_text|>", "<|start_of_role|>"),
         has_start=False,
     ),
     "deepseek": ChatFormat(
         whole=(_P.SYSTEM, "\n\nUser: ", _P.USER, "\n\nAssistant:"),
+        again=(" ", _P.ANSWER, _P.END, "User: ", _P.USER, "\n\nAssistant:"),
         stops=(),
         has_start=True,
     ),
@@ -242,11 +263,12 @@ class InfillPrompts:
 
 
 class ChatPrompts:
-    """Renders the questions of one model."""
+    """Renders the questions of one model; `end_token_id` is the token that ends its texts."""
 
-    def __init__(self, name: str, tokenizer: Tokenizer, bos_token_id: int | None) -> None:
+    def __init__(self, name: str, tokenizer: Tokenizer, bos_token_id: int | None, end_token_id: int) -> None:
         self._format = _chat_format(name, tokenizer)
         self._tokenizer = tokenizer
+        self._end = np.array([end_token_id], np.int64)
         begins = self._format.has_start and bos_token_id is not None
         self._start = np.array([bos_token_id] if begins else [], np.int64)
 
@@ -258,12 +280,17 @@ class ChatPrompts:
 
     def render(self, prompt: ChatPrompt, limit_tokens: int) -> Tokens:
         """The question's tokens; one that does not fit is refused, because half of it asks something else."""
-        texts = {Part.SYSTEM: prompt.system, Part.USER: prompt.user}
-        pieces = (texts[piece] if isinstance(piece, Part) else piece for piece in self._format.whole)
-        tokens: Tokens = np.concatenate([self._start, *_encoded(pieces, self._tokenizer)])
+        tokens: Tokens = np.concatenate([self._start, *self._tokens(_conversation(self._format, prompt))])
         if limit_tokens < len(tokens):
             raise PromptError(f"the question has {len(tokens)} tokens, but this model has room for {limit_tokens}")
         return tokens
+
+    def _tokens(self, pieces: Iterable[Marker | str | None]) -> Iterator[Tokens]:
+        for is_end, between in groupby(pieces, lambda piece: piece is None):
+            if is_end:
+                yield self._end
+            else:
+                yield from _encoded((piece for piece in between if piece is not None), self._tokenizer)
 
 
 def _format(name: str, tokenizer: Tokenizer) -> InfillFormat:
@@ -279,7 +306,7 @@ def _chat_format(name: str, tokenizer: Tokenizer) -> ChatFormat:
     known = CHATS.get(name)
     if known is None:
         raise PromptError(f"unknown chat format {name!r}; known are {', '.join(CHATS)}")
-    _require_markers(name, known.whole, tokenizer)
+    _require_markers(name, (*known.whole, *known.again), tokenizer)
     return known
 
 
@@ -306,6 +333,16 @@ def _filled(chosen: InfillFormat, prompt: InfillPrompt) -> Iterator[Marker | str
             for block in prompt.stable:
                 yield from _block(chosen.block, block)
         else:
+            yield texts[piece] if isinstance(piece, Part) else piece
+
+
+def _conversation(chosen: ChatFormat, prompt: ChatPrompt) -> Iterator[Marker | str | None]:
+    """All that was said, in order; None stands for the token that ends an answer."""
+    users = [*(user for user, _ in prompt.before), prompt.user]
+    answers = ["", *(answer.strip() for _, answer in prompt.before)]
+    for n, (user, answer) in enumerate(zip(users, answers, strict=True)):
+        texts = {Part.SYSTEM: prompt.system, Part.USER: user, Part.ANSWER: answer, Part.END: None}
+        for piece in chosen.again if n else chosen.whole:
             yield texts[piece] if isinstance(piece, Part) else piece
 
 

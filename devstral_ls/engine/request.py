@@ -67,6 +67,7 @@ class ChatPrompt:
 
     system: str
     user: str
+    before: tuple[tuple[str, str], ...] = ()  # earlier questions with their answers, the oldest first
 
 
 @dataclass(frozen=True, slots=True)

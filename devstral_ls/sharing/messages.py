@@ -40,7 +40,7 @@ from devstral_ls.errors import BackendError, DevstralError
 from devstral_ls.sharing.rules import Json, rule_data
 
 # Part of what two sides must agree on; raise it with every change of what is said here.
-PROTOCOL = 3
+PROTOCOL = 4
 
 ASKED = "asked"  # stands for a stop rule that stays with the client
 
@@ -100,7 +100,7 @@ def request_of(data: Json, *, key: str, stop: StopRule | None, cost: CostRule | 
 
 def _prompt_data(prompt: InfillPrompt | ChatPrompt) -> Json:
     if isinstance(prompt, ChatPrompt):
-        return {"system": prompt.system, "user": prompt.user}
+        return asdict(prompt)
     return {
         "stable": [[block.title, block.text] for block in prompt.stable],
         "title": prompt.title,
@@ -112,7 +112,8 @@ def _prompt_data(prompt: InfillPrompt | ChatPrompt) -> Json:
 
 def _prompt_of(data: Json) -> InfillPrompt | ChatPrompt:
     if "user" in data:
-        return ChatPrompt(data["system"], data["user"])
+        before = tuple((user, answer) for user, answer in data["before"])
+        return ChatPrompt(data["system"], data["user"], before)
     return InfillPrompt(
         stable=tuple(Block(title, text) for title, text in data["stable"]),
         title=data["title"],

@@ -1,15 +1,20 @@
 """The chat format of a checkpoint, and a tiny one that is exported and asked."""
 
+import http.client
 import json
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.endpoint.listen import Endpoint
 from devstral_ls.engine import open_engine
+from devstral_ls.engine.face import Engine
 from devstral_ls.engine.prompts import CHATS, Marker
 from devstral_ls.engine.request import ChatPrompt, GenerationRequest
 from onnx_export.checkpoint import Settings
@@ -48,19 +53,23 @@ def test_a_template_says_that_a_model_answers(files: dict[str, object], expected
     assert (expected, ("chat",) if expected else ()) == (tokens.chat, tokens.capabilities)
 
 
-def test_a_tiny_instruct_checkpoint_is_exported_and_asked(tmp_path: Path) -> None:
-    """From its folder to an answer, without a line of code about it; what random weights say is nothing to look at."""
+def instruct(folder: Path) -> Path:
+    """A tiny checkpoint with a chat template."""
     model = tiny.read_tiny("mixtral")
     shapes = {
         key: (VOCAB_SIZE, shape[1]) if key.endswith(("embed_tokens.weight", "lm_head.weight")) else shape
         for key, shape in model.shapes.items()
     }
-    source = replace(model, config=model.config | {"vocab_size": VOCAB_SIZE}, shapes=shapes).write(
-        tmp_path / "instruct"
-    )
+    source = replace(model, config=model.config | {"vocab_size": VOCAB_SIZE}, shapes=shapes).write(folder)
     (source / "tokenizer.json").unlink()
     shutil.copyfile(VOCABULARY, source / "tekken.json")
     (source / "chat_template.jinja").write_text(TEMPLATE)
+    return source
+
+
+def test_a_tiny_instruct_checkpoint_is_exported_and_asked(tmp_path: Path) -> None:
+    """From its folder to answers, without a line of code about it; what random weights say is nothing to look at."""
+    source = instruct(tmp_path / "instruct")
     options = ExportOptions(precision="fp32", window_tokens=256)
     exported = run_export(plan_export(source, options), tmp_path / "bundle")
     assert ({"infill": "codestral", "chat": "mistral-plain"}, ("infill", "chat")) == (
@@ -70,6 +79,25 @@ def test_a_tiny_instruct_checkpoint_is_exported_and_asked(tmp_path: Path) -> Non
     engine = open_engine(tmp_path / "bundle")
     request = GenerationRequest(prompt=ChatPrompt("Be brief.", "Why?"), key="a", max_tokens=8)
     generation = engine.generate_blocking(request, CancelToken())
+    over_http = chat_over_http(engine)
     engine.close()
     assert "mistral-plain" == engine.facts()["chat"]
     assert 0 < generation.metrics.n_generated_tokens
+    assert generation.completions[0].text == over_http["choices"][0]["message"]["content"]
+    assert generation.metrics.n_prompt_tokens == over_http["usage"]["prompt_tokens"]
+
+
+def chat_over_http(engine: Engine) -> Any:
+    """The same question, as a client asks the endpoint."""
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+    headers = {"Authorization": "Bearer t", "Content-Type": "application/json"}
+    with Endpoint(("127.0.0.1", 0), engine=engine, token="t") as endpoint:
+        thread = threading.Thread(target=endpoint.serve_forever, args=(0.05,))
+        thread.start()
+        connection = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=60)
+        body = json.dumps({"messages": messages, "max_tokens": 8})
+        connection.request("POST", "/v1/chat/completions", body, headers)
+        said = json.load(connection.getresponse())
+        endpoint.shutdown()
+        thread.join()
+    return said

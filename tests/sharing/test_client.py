@@ -76,7 +76,9 @@ PROMPTS = st.builds(
 )
 REQUESTS = st.builds(
     GenerationRequest,
-    prompt=st.one_of(PROMPTS, st.builds(ChatPrompt, TEXTS, TEXTS)),
+    prompt=st.one_of(
+        PROMPTS, st.builds(ChatPrompt, TEXTS, TEXTS, st.lists(st.tuples(TEXTS, TEXTS), max_size=2).map(tuple))
+    ),
     key=st.sampled_from(["a", "b"]),
     priority=st.sampled_from(Priority),
     max_tokens=st.integers(0, 12),
