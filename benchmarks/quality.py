@@ -38,8 +38,9 @@ from devstral_ls.features.clean import clean  # noqa: E402
 from devstral_ls.features.confidence import THRESHOLDS  # noqa: E402
 from devstral_ls.features.holes import Hole, Kind, holes_in  # noqa: E402
 from devstral_ls.features.inline_completion import plan  # noqa: E402
-from devstral_ls.features.name_costs import EVERY_PART, NameCosts, Part  # noqa: E402
+from devstral_ls.features.name_costs import NameCosts  # noqa: E402
 from devstral_ls.features.names import has_unknown_name  # noqa: E402
+from devstral_ls.features.naming import EVERY_PART, Part  # noqa: E402
 from devstral_ls.features.outcome import Silence  # noqa: E402
 from devstral_ls.features.placement import breaks_syntax  # noqa: E402
 from devstral_ls.features.replay import remembered_names  # noqa: E402

@@ -18,7 +18,7 @@ from devstral_ls.engine.request import FinishReason, Generation, GenerationReque
 from devstral_ls.errors import DevstralError, EngineClosed, NotShared
 from devstral_ls.sharing.channel import Channel
 from devstral_ls.sharing.messages import CostNumbers, error_of, generation_of, request_data, unanswered
-from devstral_ls.sharing.rules import Json
+from devstral_ls.sharing.rules import Json, known_to
 
 if TYPE_CHECKING:  # numpy and the tokenizer, loaded when tokens are counted
     from devstral_ls.engine.tokenizer import Tokenizer
@@ -285,9 +285,11 @@ class SharedEngine(face.Engine):
         if request is None:
             return "failed"  # nobody waits for it any more
         try:
-            if rule == "cost":
-                return "failed" if request.cost is None else request.cost(text, ends)
-            return "failed" if request.stop is None else request.stop(text)
+            if rule == "stop":
+                return "failed" if request.stop is None else request.stop(text)
+            if request.cost is None:
+                return "failed"
+            return request.cost(text, ends) if rule == "cost" else known_to(request.cost, rule, text)
         except Exception:  # as in the engine's own thread, which must outlive every rule
             _LOGGER.exception("a rule failed")
             return "failed"

@@ -1,7 +1,9 @@
 """One client of the shared engine: what it has asked for, and what it may still ask. It ends with its connection."""
 
+import math
 import queue
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -13,13 +15,15 @@ from devstral_ls.engine.clock import Clock
 from devstral_ls.engine.engine import Engine
 from devstral_ls.engine.request import FinishReason, Generation, GenerationRequest, Priority, StopRule
 from devstral_ls.errors import BackendError, Cancelled, DevstralError
+from devstral_ls.features.naming import Naming
 from devstral_ls.sharing.channel import Channel
 from devstral_ls.sharing.limits import Limits
 from devstral_ls.sharing.messages import ASKED, error_data, generation_data, request_of, unanswered
-from devstral_ls.sharing.rules import Json, rule_of
+from devstral_ls.sharing.rules import Json, naming_of, rule_of
 
 # Of these a client has one at a time in the engine: who sends many waits for its own, not others for it.
 IN_TURN = frozenset({Priority.FIX, Priority.HOVER})
+UNKNOWN_S = 0.02  # so long a name that its client knows nothing of is not asked again
 
 
 @dataclass(slots=True, eq=False)
@@ -134,8 +138,12 @@ class Lease:
             stop = lambda text: self.ask(number, "stop", text, ends=False, cancel=cancel)  # noqa: E731 - of two forms
         elif data["stop"] is not None:
             stop = rule_of(data["stop"])
-        cost = None if data["cost"] is None else AskedCost(self, data["cost"], number, cancel)
+        cost = None if data["cost"] is None else self._cost(number, data, cancel)
         return request_of(data, key=key, stop=stop, cost=cost)
+
+    def _cost(self, number: int, data: Json, cancel: CancelToken) -> "AskedCost":
+        naming = None if data["naming"] is None else naming_of(data["naming"], AskedKnown(self, number, cancel))
+        return AskedCost(self, data["cost"], number, cancel, naming)
 
     def _line_up(self, asked: Asked) -> None:
         """Hand a request to the engine, or let it wait for the client's earlier ones of its kind."""
@@ -185,12 +193,45 @@ class Lease:
 
 @dataclass(frozen=True)
 class AskedCost:
-    """A cost rule that stayed with its client; equal to others of the same number."""
+    """A cost rule, of which all or a part stayed with its client; equal to others of the same number."""
 
     lease: Lease
     number: int
     asked_id: int = field(compare=False)
     cancel: CancelToken = field(compare=False)
+    naming: Naming | None = field(compare=False)
 
     def __call__(self, text: str, ends: bool) -> float:  # noqa: FBT001  a `CostRule`
+        if self.naming is not None:
+            return self.naming(text, ends)
         return float(self.lease.ask(self.asked_id, "cost", text, ends=ends, cancel=self.cancel))
+
+
+@dataclass(frozen=True, slots=True)
+class AskedKnown:
+    """What the client knows of names, asked once for a request; what it does not know it may learn meanwhile."""
+
+    lease: Lease
+    asked_id: int
+    cancel: CancelToken
+    _told: dict[tuple[str, str], tuple[frozenset[str] | None, float]] = field(default_factory=dict)  # and when, in s
+
+    def members(self, receiver: str) -> frozenset[str] | None:
+        """See `Known`."""
+        return self._known("members", receiver)
+
+    def keywords(self, callee: str) -> frozenset[str] | None:
+        """See `Known`."""
+        return self._known("keywords", callee)
+
+    def names(self) -> frozenset[str] | None:
+        """See `Known`."""
+        return self._known("names", "")
+
+    def _known(self, kind: str, name: str) -> frozenset[str] | None:
+        known, at_s = self._told.get((kind, name), (None, -math.inf))
+        if known is None and at_s + UNKNOWN_S < time.monotonic():
+            answer = self.lease.ask(self.asked_id, kind, name, ends=False, cancel=self.cancel)
+            known = None if answer is None else frozenset(answer)
+            self._told[kind, name] = known, time.monotonic()
+        return known

@@ -9,7 +9,7 @@
 | client | answer | question, value |
 | client | ping, state | |
 | engine | welcome, refused | reason |
-| engine | question | question, id, rule ("cost" or "stop"), text, ends |
+| engine | question | question, id, rule ("cost", "stop", or "members", "keywords" and "names" of a text), text, ends |
 | engine | teach, learned | key |
 | engine | done | id, generation |
 | engine | failed | id, error, message |
@@ -37,7 +37,7 @@ from devstral_ls.engine.request import (
     StopRule,
 )
 from devstral_ls.errors import BackendError, DevstralError
-from devstral_ls.sharing.rules import Json, rule_data
+from devstral_ls.sharing.rules import Json, cost_data, rule_data
 
 # Part of what two sides must agree on; raise it with every change of what is said here.
 PROTOCOL = 4
@@ -64,7 +64,7 @@ class CostNumbers:
 
 
 def request_data(request: GenerationRequest, cost: int | None) -> Json:
-    """A request for the wire; `cost` is the number of its cost rule."""
+    """A request for the wire; `cost` is the number of its cost rule, of which the rest goes along where it can."""
     stop = None if request.stop is None else rule_data(request.stop) or ASKED
     return {
         "prompt": _prompt_data(request.prompt),
@@ -74,6 +74,7 @@ def request_data(request: GenerationRequest, cost: int | None) -> Json:
         "deadline_ms": request.deadline_ms,
         "stop": stop,
         "cost": cost,
+        "naming": None if request.cost is None else cost_data(request.cost),
         "sampling": asdict(request.sampling),
         "n_best": request.n_best,
         "references": request.references,

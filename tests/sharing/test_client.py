@@ -1,12 +1,14 @@
 """A client and a daemon in one process, with a scripted model that stops where the test wants it to."""
 
+import json
 import math
 import socket
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import fields
+from contextlib import closing
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,14 @@ from devstral_ls.engine.request import (
 )
 from devstral_ls.errors import BackendError, NotShared
 from devstral_ls.features.endings import BlockEnd, LineEnd, NameEnd
+from devstral_ls.features.name_costs import NameCosts
 from devstral_ls.features.nesting import Nesting
 from devstral_ls.features.shape import Extent, Shape
 from devstral_ls.sharing.channel import Channel
 from devstral_ls.sharing.limits import Limits
 from devstral_ls.sharing.messages import request_data
+from devstral_ls.sharing.rules import cost_data, known_to, naming_of
+from devstral_ls.text import Document, Place
 
 StartHere = Callable[..., tuple[Here, ScriptedBackend]]
 
@@ -114,6 +119,66 @@ def counts(generation: Generation) -> dict[str, object]:
     return {name: value for name, value in generation.metrics.record().items() if not name.endswith(("_ms", "_per_s"))}
 
 
+class Shop:
+    """Facts about one basket; what nobody knows is counted each time that it is asked."""
+
+    n_asked = 0
+
+    def members(self, _place: Place, expression: str) -> frozenset[str] | None:
+        self.n_asked += 1
+        return frozenset({"add_item", "total"}) if expression == "basket" else None
+
+    def keywords(self, _place: Place, callee: str) -> frozenset[str] | None:
+        self.n_asked += 1
+        return frozenset({"price"}) if callee == "basket.add_item" else None
+
+
+def names_at(typed: str, facts: Shop) -> NameCosts:
+    text = f"def sell(basket, other):\n    {typed}"
+    return NameCosts("shop.py", 0, facts, Place(Document("file:///shop.py", text, path="shop.py"), len(text)))
+
+
+@given(
+    st.sampled_from(["", "basket.", "basket.add_item(", "x = other.", "unknown"]),
+    st.text("basketodiprc_.(=)\n ", max_size=12),
+    st.booleans(),
+)
+def test_what_names_cost_is_the_same_on_both_sides(typed: str, text: str, ends: bool) -> None:
+    """The engine weighs with what travelled, and with what it hears of single names."""
+    rule, far = names_at(typed, Shop()), names_at(typed, Shop())
+
+    class Heard:
+        def members(self, receiver: str) -> frozenset[str] | None:
+            return self._heard("members", receiver)
+
+        def keywords(self, callee: str) -> frozenset[str] | None:
+            return self._heard("keywords", callee)
+
+        def names(self) -> frozenset[str] | None:
+            return self._heard("names", "")
+
+        def _heard(self, kind: str, name: str) -> frozenset[str] | None:
+            heard = json.loads(json.dumps(known_to(far, kind, name)))
+            return None if heard is None else frozenset(heard)
+
+    assert rule(text, ends) == naming_of(json.loads(json.dumps(cost_data(far))), Heard())(text, ends)
+
+
+def test_a_name_is_asked_about_once(here: StartHere) -> None:
+    """The engine writes what it writes in one process, and asks what there is, not what each token costs."""
+    said = {"basket.": "add_thing(2)", "basket.add_": "items(2)", "basket.add_item": "(price=2)"}
+    text = "def sell(basket, other):\n    basket."
+    shared, facts = here(said)[0].client(), Shop()
+    with closing(shared):
+        request = ask(text, cost=names_at("basket.", facts), max_tokens=30)
+        shown = submitted(shared, request).result(PATIENCE_S)
+    own, _ = scripted(said)
+    with closing(own):
+        alone = own.generate_blocking(replace(request, cost=names_at("basket.", Shop())), CancelToken())
+    assert ["add_item(price=2)"] == texts(alone) == texts(shown)
+    assert 2 == facts.n_asked  # the basket's members, and the keywords of what it is asked to do
+
+
 def test_everything_of_a_request_travels() -> None:
     """A field that somebody adds to requests has to be sent, too."""
     sent = request_data(ask(), None)
@@ -183,7 +248,7 @@ def test_a_client_that_does_not_answer_is_not_waited_for(here: StartHere) -> Non
     """Stopped while it is asked what a text costs, it holds up the others for a moment, once."""
     daemon, _ = here(limits=Limits(answer_s=0.05))
     frozen = daemon.meet()
-    request = {**request_fields(), "cost": 1}
+    request = {**request_fields(), "cost": 1, "naming": None}
     frozen.send({"say": "generate", "id": 1, "request": request})
     assert "question" == (frozen.receive() or {})["say"]
     assert [" a + b"] == texts(submitted(daemon.client(), ask()).result(PATIENCE_S))
