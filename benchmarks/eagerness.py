@@ -28,7 +28,8 @@ from devstral_ls.engine.engine import Engine
 from devstral_ls.engine.request import Completion, Generation, Metrics, Priority
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
 from devstral_ls.features.holes import Hole
-from devstral_ls.features.inline_completion import Plan, judge, learn_around, plan
+from devstral_ls.features.inline_completion import Plan, judge, plan
+from devstral_ls.features.project import teach
 
 HOLES = 280
 LINES = frozenset({"new line", "block start"})  # kinds of holes where a suggestion may have several lines
@@ -83,7 +84,7 @@ def collect(file: Path, n_each: int) -> None:
 
 def ask(hole: Hole, engine: Engine, sources: Sources) -> dict[str, Any] | None:
     """The first completion, or None where the model is not asked."""
-    learn_around(hole.place, engine=engine, sources=sources)
+    teach(hole.place.document, engine, sources)
     planned = planned_at(hole, engine, sources)
     if planned is None:
         return None

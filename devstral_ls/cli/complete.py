@@ -57,10 +57,11 @@ def _place(spot: str) -> Place:
 
 def _ask(place: Place, spot: str, engine: "Engine", settings: Settings) -> "Outcome":
     from devstral_ls.context import Sources, Workspace  # noqa: PLC0415  for start-up
-    from devstral_ls.features.inline_completion import learn_around, suggest_blocking  # noqa: PLC0415  for start-up
+    from devstral_ls.features.inline_completion import suggest_blocking  # noqa: PLC0415  for start-up
+    from devstral_ls.features.project import teach  # noqa: PLC0415  for start-up
 
     sources = Sources(workspace=Workspace((root_of(Spot.parse(spot).path),)))
-    learn_around(place, engine=engine, sources=sources)
+    teach(place.document, engine, sources)
     return suggest_blocking(place, engine=engine, sources=sources, settings=settings, cancel=CancelToken())
 
 

@@ -165,10 +165,11 @@ def _verdict(hole: "Hole", outcome: "Outcome", repository: Path, tests: Reposito
 
 def _ask(hole: "Hole", engine: "Engine", sources: "Sources", settings: Settings) -> "tuple[Score, Outcome]":
     from devstral_ls.engine.request import Priority  # noqa: PLC0415  for start-up
-    from devstral_ls.features.inline_completion import learn_around, suggest_blocking  # noqa: PLC0415  for start-up
+    from devstral_ls.features.inline_completion import suggest_blocking  # noqa: PLC0415  for start-up
+    from devstral_ls.features.project import teach  # noqa: PLC0415  for start-up
     from devstral_ls.features.scores import score  # noqa: PLC0415  for start-up
 
-    learn_around(hole.place, engine=engine, sources=sources)
+    teach(hole.place.document, engine, sources)
     start_s = time.perf_counter()
     outcome = suggest_blocking(
         hole.place,

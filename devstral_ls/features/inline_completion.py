@@ -28,6 +28,7 @@ from devstral_ls.features.name_costs import NameCosts, name_costs
 from devstral_ls.features.names import has_unknown_name
 from devstral_ls.features.outcome import Outcome, Silence, Suggestion, silent
 from devstral_ls.features.placement import breaks_syntax
+from devstral_ls.features.project import taught
 from devstral_ls.features.shape import Extent, Shape, shape_at
 from devstral_ls.text import Document, Place
 
@@ -109,13 +110,6 @@ def suggest_blocking(
     return judge(planned, engine.generate_blocking(planned.request, cancel))
 
 
-def learn_around(place: Place, *, engine: "Engine", sources: Sources) -> None:
-    """Have the engine learn the files around `place` now; an editor has it done in the background."""
-    neighbours = sources.workspace.neighbourhood.collect(place.document)
-    if neighbours.texts:
-        engine.learn(neighbours.key, neighbours.texts).result()
-
-
 def plan(
     place: Place, *, engine: "Engine", sources: Sources, settings: Settings, key: str, priority: Priority
 ) -> Plan | Silence:
@@ -128,7 +122,7 @@ def plan(
     if context is None:
         return Silence.SECRETS
     names = name_costs(place, sources) if settings.known_names_only and not shape.nesting.quote else None
-    neighbours = _learned(place, engine, sources) if settings.context_tokens else None
+    neighbours = taught(place.document, engine, sources) if settings.context_tokens else None
     request = GenerationRequest(
         prompt=_prompt(place.document, context),
         key=key,
@@ -155,7 +149,7 @@ def prompt_ahead(
     if context is None:
         return None
     if settings.context_tokens:
-        _learned(place, engine, sources)
+        taught(place.document, engine, sources)
     return GenerationRequest(prompt=_prompt(place.document, context), key=key)
 
 
@@ -240,15 +234,6 @@ def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
     after = place.after[len(context.suffix) :]
     nearest = (before[-MAX_REFERENCE_CHARACTERS:], after[:MAX_REFERENCE_CHARACTERS])
     return tuple(_with_plain_breaks(text) for text in nearest if text.strip())
-
-
-def _learned(place: Place, engine: "Engine", sources: Sources) -> Neighbours | None:
-    """The files around this document, if they have been read; the engine may still be learning them."""
-    neighbours = sources.workspace.neighbourhood.known(place.document)
-    if neighbours is None or not neighbours.texts:
-        return None
-    engine.learn(neighbours.key, neighbours.texts)
-    return neighbours
 
 
 def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:

@@ -15,6 +15,7 @@ from devstral_ls.engine.request import (
     Priority,
     StopRule,
 )
+from devstral_ls.features.project import taught
 from devstral_ls.text import Document, Place, Span
 
 if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
@@ -65,6 +66,7 @@ class Writer:
         """Texts for `hole`, the likeliest first; `opening` is already written at its start."""
         text = document.text[: hole.start] + opening + document.text[hole.end :]
         place = Place(replace(document, text=text), hole.start + len(opening))
+        neighbours = taught(document, self.engine, self.sources)
         request = GenerationRequest(
             prompt=self._prompt(place),
             key=f"{document.uri}:{hole.start}",
@@ -73,6 +75,7 @@ class Writer:
             deadline_ms=deadline_ms,
             stop=stop,
             n_best=n_best,
+            project=neighbours.key if neighbours else "",
         )
         generation = self.engine.generate_blocking(request, self.cancel)
         return [each for each in generation.completions if _is_meant(each)]

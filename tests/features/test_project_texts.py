@@ -13,9 +13,11 @@ from devstral_ls.context import Sources, Workspace
 from devstral_ls.engine import embedded_bundle, open_engine
 from devstral_ls.engine.face import Engine
 from devstral_ls.engine.request import Priority
-from devstral_ls.features.inline_completion import Plan, learn_around, plan, suggest_blocking
+from devstral_ls.features.inline_completion import Plan, plan, suggest_blocking
+from devstral_ls.features.project import teach
 from devstral_ls.features.replay import Verdict, recording, replay
-from devstral_ls.text import Document, Place
+from devstral_ls.features.writer import Writer
+from devstral_ls.text import Document, Place, Span
 
 ELSEWHERE = "import ledger\n\n\ndef pay(invoice):\n    ledger.enter_voucher(invoice.number, quarter=invoice.quarter)\n"
 TYPED = "import ledger\n\n\ndef refund(invoice):\n    ledger.enter_voucher("
@@ -55,22 +57,30 @@ def test_the_project_is_repeated(engine: Engine, sources: Sources) -> None:
     """A call that another file has made is made alike, once the engine has learned that file."""
     settings = Settings(deadline_ms=60_000)
     before = said(engine, sources, settings)
-    learn_around(PLACE, engine=engine, sources=sources)
+    teach(PLACE.document, engine, sources)
     assert "quarter=" not in before
     assert "invoice.number, quarter=invoice.quarter)" == said(engine, sources, settings)
 
 
 def test_without_other_files_nothing_of_them_is_said(engine: Engine, sources: Sources) -> None:
     """Who wants no context of other files gets none of their words either."""
-    learn_around(PLACE, engine=engine, sources=sources)
+    teach(PLACE.document, engine, sources)
     assert "quarter=" not in said(engine, sources, Settings(context_tokens=0, deadline_ms=60_000))
+
+
+def test_holes_are_filled_with_them_too(engine: Engine, sources: Sources) -> None:
+    """What fixes and refactorings have the model write repeats the project like what is typed."""
+    teach(PLACE.document, engine, sources)
+    hole = Span(PLACE.offset, PLACE.offset)
+    written = Writer(engine, sources, CancelToken()).fill(PLACE.document, hole, max_tokens=24, deadline_ms=60_000)
+    assert ["invoice.number, quarter=invoice.quarter)"] == [each.text.split("\n")[0] for each in written]
 
 
 def test_a_replay_has_the_project_of_then(engine: Engine, sources: Sources) -> None:
     """What was mixed in is recorded, so a fresh engine says the same to the last bit, and not without it."""
     settings = Settings(deadline_ms=60_000)
     with opened() as first:
-        learn_around(PLACE, engine=first, sources=sources)
+        teach(PLACE.document, first, sources)
         planned = plan(PLACE, engine=first, sources=sources, settings=settings, key="", priority=Priority.EXPLICIT)
         assert isinstance(planned, Plan)
         kept = recording(planned, first.generate_blocking(planned.request, CancelToken()), settings, first.facts())
