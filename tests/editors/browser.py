@@ -95,21 +95,31 @@ class Window:
     def go_to(self, file: Path, text: str = "") -> None:
         """Open a file and put the cursor before the first `text` in it; without a text, at its end."""
         self.pick("Control+p", file.name, file.name)
-        self.page.locator(".tab.active", has_text=file.name).wait_for()
+        self.wait_for(self.page.locator(".tab.active", has_text=file.name))
         whole = file.read_text(encoding="utf-8")
         before = whole[: whole.index(text)] if text else whole
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         self.pick("Control+g", f":{line}:{column}", f"line {line} at column {column}.")
-        self.page.locator(".statusbar-item", has_text=f"Ln {line}, Col {column}").wait_for()
+        self.wait_for(self.page.locator(".statusbar-item", has_text=f"Ln {line}, Col {column}"))
+        self.wait_for(self.page.locator(".editor-instance .monaco-editor.focused"))
 
     def pick(self, key: str, text: str, entry: str) -> None:
-        """Open a list with `key`, write `text`, and take `entry`, once it is the one that Enter takes."""
-        self.press(key)
+        """Open a list with `key`, write `text`, and take `entry`."""
+        question = self.page.locator(".quick-input-widget input[type=text]")
+        self.insist(lambda: self.press(key), question)
+        self.choose(text, entry)
+
+    def choose(self, text: str, entry: str) -> None:
+        """Write `text` into the list that is open, and take `entry`, once it is the one that Enter takes."""
         self.page.locator(".quick-input-widget input[type=text]").fill(text)
         row = self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=entry)
-        row.wait_for()
+        self.wait_for(row)
         self.press("Enter")
-        row.wait_for(state="hidden")
+        until(lambda: not row.is_visible(), f"{entry!r} taken", instead=self.text)
+
+    def wait_for(self, seen: Locator) -> None:
+        """Wait until it is visible."""
+        until(seen.first.is_visible, str(seen), instead=self.text)
 
     def ghost_text(self) -> str:
         """The ghost text of the current line, with ordinary spaces."""

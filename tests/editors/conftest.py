@@ -34,7 +34,9 @@ def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("server")
     program = folder / "devstral-ls"
-    program.write_text(SHIM.format(root=ROOT, python=sys.executable, says=shlex.quote(json.dumps(SAYS))))
+    program.write_text(
+        SHIM.format(root=ROOT, data=folder / "data", python=sys.executable, says=shlex.quote(json.dumps(SAYS)))
+    )
     program.chmod(0o755)
     return folder
 
