@@ -178,6 +178,12 @@ def test_the_menu_shows_what_became_of_suggestions(window: Window) -> None:
     window.wait_for(window.terminal(r"(no suggestions|p95 ms)[^$]*Press any key"))
 
 
+def test_the_client_is_kept_compiled(window: Window, home: Path) -> None:
+    """The next window need not compile the language client again."""
+    kept = home / "data/User/globalStorage/devstral-ls.devstral-ls/compiled"
+    until(lambda: list(kept.glob("*.v8")), "the compiled client", instead=window.text)
+
+
 def test_the_walkthrough_knows_that_the_server_runs(window: Window) -> None:
     """The first steps are one command away, and the one about the server is done."""
     window.run_command("Welcome: Open Walkthrough")

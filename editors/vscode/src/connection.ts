@@ -1,4 +1,5 @@
 /** The one server of this window: found or installed, started, watched and restarted. */
+import * as path from "node:path";
 import * as vscode from "vscode";
 import type { LanguageClient, LanguageClientOptions } from "vscode-languageclient/node";
 import { findProgram, installProgram, ProgramError } from "./program";
@@ -89,7 +90,8 @@ export class Connection {
     this.status.reached("starting");
     // No `transport`: naming stdio would add an argument that the server does not know.
     const server = { command: program, args: ["serve"] };
-    const { LanguageClient, State } = await import("./client.js");
+    const { loadClient } = await import("./compiled.js");
+    const { LanguageClient, State, keep } = await loadClient(path.join(this.context.globalStorageUri.fsPath, "compiled"));
     const client = new LanguageClient("devstral", "devstral-ls", server, this.options());
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Stopped) {
@@ -101,6 +103,7 @@ export class Connection {
     client.onNotification("$/devstral/status", (status: ServerStatus) => this.status.heard(status));
     this.client = client;
     await client.start();
+    await keep().catch((error: unknown) => this.log.warn(`cannot keep the compiled client: ${error}`));
   }
 
   private options(): LanguageClientOptions {
