@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product, takewhile
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,7 +39,7 @@ from devstral_ls.cli import recipes  # noqa: E402
 PR_SET_CHILD_SUBREAPER = 36
 FOUND = ROOT / ".bench" / "editors"
 START_S = 4  # a server starts and loads its model; what is measured comes later
-PAUSE_S = 0.5
+PAUSE_S = 0.3
 LIMIT_S = 150  # then no further place is begun
 KEY_EVERY_S = 0.5  # somebody who looks at what is suggested
 HEAD = '''"""Rectangles."""
@@ -67,24 +67,20 @@ def test_width() -> None:
     assert rectangle.width == 2
 
 '''
-# What stands before the cursor, and the keys that follow it there: whole lines, during which a suggestion often
-# stays, and many beginnings, where it is new.
-LINES = {
-    "init": (
-        "\nclass Square(Rectangle):\n    def __init__(self, width: float) -> None:\n        ",
-        "self.width = width",
-    ),
-    "call": (
-        "\ndef total(shapes: list[Rectangle]) -> float:\n    result = 0.0\n    for shape in shapes:\n        ",
-        "result += shape.area",
-    ),
-    "area": ("\ndef test_large() -> None:\n    large = Rectangle(20, 30)\n    ", "assert large.area() =="),
+# What stands before the cursor, and the keys that follow it there: places where the embedded model is silent until a
+# key makes it sure, so that its suggestion is new. The key after that is typed along with it, and it stays.
+NAMES = (
+    *("large", "small", "tiny", "huge", "wide", "narrow", "tall", "flat", "first", "second"),
+    *("third", "last", "left", "right", "upper", "lower", "inner", "outer", "thin", "thick"),
+    *("old", "new", "red", "blue", "green", "black", "white", "grey", "empty", "full"),
+)
+KINDS = {
+    "value": ("\ndef test_{0}() -> None:\n    {0} = Rectangle(20, 30)\n    assert {0}.area() ", "=="),
+    "class": ("\ndef test_{0}() -> None:\n    {0} = ", "Re"),
+    "line": ("\n# {0}\nrect", "an"),
 }
-BEGINNINGS = {
-    f"new{number}": (f"\ndef test_{name}() -> None:\n    rectangle = Rectangle({number}, 3)\n    ", text)
-    for number, (name, text) in enumerate(product(("height", "both", "small", "other", "again"), ("ass", "rec", "rea")))
-}
-PLACES = LINES | BEGINNINGS
+NEVER_ASKS = {"helix": "value"}  # behind an operator its menu does not open
+PLACES = {f"{name}_{kind}": (before.format(name), text) for name in NAMES for kind, (before, text) in KINDS.items()}
 # In each terminal: the keys that open a file, one group after the other, and those that then go to its end.
 OPEN = {
     "neovim": (["\x1b", ":edit {}\r"], "GA"),
@@ -145,7 +141,8 @@ def main() -> None:
         record("editors", {each.stem: json.loads(each.read_text()) for each in sorted(FOUND.glob("*.json"))})
         return
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(arguments.editor, arguments.places, Path(folder), time.monotonic() + arguments.limit)
+        places = [each for each in arguments.places if not each.endswith(NEVER_ASKS.get(arguments.editor, " "))]
+        found = measure(arguments.editor, places, Path(folder), time.monotonic() + arguments.limit)
     print(json.dumps(found, indent=2))
     (FOUND / f"{arguments.editor}.json").write_text(json.dumps(found))
 

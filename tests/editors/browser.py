@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from urllib.request import urlopen  # noqa: TID251  only loopback is asked
 
 from editor_fixtures import DEADLINE_S, until
 from leash import Leashed
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, TimeoutError, sync_playwright  # noqa: A004  its own
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -116,6 +117,11 @@ class Window:
         self.wait_for(row)
         self.press("Enter")
         until(lambda: not row.is_visible(), f"{entry!r} taken", instead=self.text)
+
+    def click(self, seen: Locator) -> None:
+        """Click it if it can be clicked; something may lie over it, or it may have gone."""
+        with suppress(TimeoutError):
+            seen.click(timeout=1e3 * ASK_AGAIN_S)
 
     def wait_for(self, seen: Locator) -> None:
         """Wait until it is visible."""
