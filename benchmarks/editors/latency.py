@@ -67,20 +67,25 @@ def test_width() -> None:
     assert rectangle.width == 2
 
 '''
-# What stands before the cursor, and the keys that follow it there: places where the embedded model is silent until a
-# key makes it sure, so that its suggestion is new. The key after that is typed along with it, and it stays.
+# What stands before the cursor, what is typed at once, so that the server knows the file and the place, and the keys
+# that are timed: the embedded model is silent until the first makes it sure, so that its suggestion is new. The second
+# is typed along with it, and it stays.
 NAMES = (
     *("large", "small", "tiny", "huge", "wide", "narrow", "tall", "flat", "first", "second"),
     *("third", "last", "left", "right", "upper", "lower", "inner", "outer", "thin", "thick"),
     *("old", "new", "red", "blue", "green", "black", "white", "grey", "empty", "full"),
 )
 KINDS = {
-    "value": ("\ndef test_{0}() -> None:\n    {0} = Rectangle(20, 30)\n    assert {0}.area() ", "=="),
-    "class": ("\ndef test_{0}() -> None:\n    {0} = ", "Re"),
-    "line": ("\n# {0}\nrect", "an"),
+    "value": ("\ndef test_{0}() -> None:\n    {0} = Rectangle(20, 30)\n    assert {0}.area", "() ", "=="),
+    "class": ("\ndef test_{0}() -> None:\n    {0}", " = ", "Re"),
+    "line": ("\n# {0}\nre", "ct", "an"),
 }
 NEVER_ASKS = {"helix": "value"}  # behind an operator its menu does not open
-PLACES = {f"{name}_{kind}": (before.format(name), text) for name in NAMES for kind, (before, text) in KINDS.items()}
+PLACES = {
+    f"{name}_{kind}": (before.format(name), at_once, keys)
+    for name in NAMES
+    for kind, (before, at_once, keys) in KINDS.items()
+}
 # In each terminal: the keys that open a file, one group after the other, and those that then go to its end.
 OPEN = {
     "neovim": (["\x1b", ":edit {}\r"], "GA"),
@@ -182,20 +187,21 @@ def in_terminal(editor: str, places: list[str], project: Path, program: Path, en
         until(lambda: "Rectangle" in terminal.text(), "the file", instead=terminal.text)
         time.sleep(START_S)
         return [
-            key
-            for name in begun(places, end_s)
-            for key in typed_in_terminal(terminal, editor, project / f"{name}.py", *PLACES[name])
+            key for name in begun(places, end_s) for key in typed_in_terminal(terminal, editor, project / f"{name}.py")
         ]
     finally:
         terminal.close()
 
 
-def typed_in_terminal(terminal: WatchedTerminal, editor: str, file: Path, before: str, text: str) -> list[Key]:
+def typed_in_terminal(terminal: WatchedTerminal, editor: str, file: Path) -> list[Key]:
+    before, at_once, text = PLACES[file.stem]
     groups, to_the_end = OPEN[editor]
     for keys in [*groups, to_the_end]:
         terminal.type(keys.format(file))
         time.sleep(PAUSE_S)
-    typed = list(type_slowly(terminal.type, before, text))
+    terminal.type(at_once)
+    time.sleep(KEY_EVERY_S)
+    typed = list(type_slowly(terminal.type, before + at_once, text))
     looks = list(terminal.looks)
     ends = [at_s for at_s, _ in typed[1:]] + [time.time()]
     return [
@@ -260,22 +266,21 @@ def in_vscode(places: list[str], project: Path, program: Path, end_s: float) -> 
             window.wait_for_status("running")
             time.sleep(START_S)
             window.page.evaluate(WATCH)
-            return [
-                key
-                for name in begun(places, end_s)
-                for key in typed_in_vscode(window, project / f"{name}.py", *PLACES[name])
-            ]
+            return [key for name in begun(places, end_s) for key in typed_in_vscode(window, project / f"{name}.py")]
         finally:
             window.close()
     finally:
         server.close()
 
 
-def typed_in_vscode(window: Window, file: Path, before: str, text: str) -> list[Key]:
+def typed_in_vscode(window: Window, file: Path) -> list[Key]:
+    before, at_once, text = PLACES[file.stem]
     window.go_to(file)
     time.sleep(PAUSE_S)
+    window.page.keyboard.type(at_once)
+    time.sleep(KEY_EVERY_S)
     window.page.evaluate("window.keys = []; window.shown = []")
-    lines = [line for _, line in type_slowly(window.page.keyboard.type, before, text)]
+    lines = [line for _, line in type_slowly(window.page.keyboard.type, before + at_once, text)]
     behind_s = behind_us(window)
     pressed, shown = window.page.evaluate("[window.keys, window.shown]")
     assert len(pressed) == len(lines)

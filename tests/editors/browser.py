@@ -1,11 +1,13 @@
 """A real VS Code: code-server, seen and typed into through a real Chromium."""
 
 import json
+import math
 import os
 import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -138,14 +140,18 @@ class Window:
 
     def insist(self, ask: Callable[[], None], seen: Locator) -> None:
         """Ask until `seen` is visible: a server that starts, or a busy one, may answer nothing, or too late."""
+        asked_s = -math.inf
 
         def is_visible() -> bool:
+            nonlocal asked_s
             if seen.first.is_visible():
                 return True
-            ask()
+            if ASK_AGAIN_S < time.monotonic() - asked_s:
+                ask()
+                asked_s = time.monotonic()
             return False
 
-        until(is_visible, str(seen), instead=self.text, poll_s=ASK_AGAIN_S)
+        until(is_visible, str(seen), instead=self.text)
 
     def text(self) -> str:
         """What is on the screen of the editor, in no certain order of lines."""
