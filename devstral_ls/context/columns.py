@@ -22,7 +22,7 @@ from devstral_ls.context.names import IDENTIFIER, name_keys, words_of
 from devstral_ls.context.outline import Kind, Outline
 from devstral_ls.context.records import Record, SourceText, outline_from_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # also grows when the same texts give other arrays
 CURRENT = "current"  # a file that names the generation to read
 NO_ROW = -1
 _EMPTY_ARRAY_BYTES = 128  # an array without elements is all header, and cannot be mapped

@@ -37,7 +37,9 @@ def resolve_import(written: Import, path: str, find: FindSource) -> list[Target]
         module = _find_module(written.module, path, find)
         return [Target(module, None, written), *_reexports(module, written, find)] if module else []
     target = _find_symbol(written, path, find, MAX_REEXPORT_HOPS)
-    return [target] if target else []
+    if target is None:
+        return []
+    return [target, *_reexports(target.source, written, find)] if target.symbol is None else [target]
 
 
 def _reexports(module: SourceText, written: Import, find: FindSource) -> Iterator[Target]:
@@ -52,23 +54,30 @@ def _reexports(module: SourceText, written: Import, find: FindSource) -> Iterato
 
 
 def _find_symbol(written: Import, path: str, find: FindSource, n_hops: int) -> Target | None:
-    """Follow `from module import name` through re-exports to the definition, or to a submodule of that name."""
+    """What `from module import name` means: a definition, also through re-exports, or a submodule of that name."""
     module = _find_module(written.module, path, find)
-    if module is None or module.path == path:
+    if module is None:
         return None
+    is_own = module.path == path  # as in a package's own text: it can only mean a submodule
+    if not is_own and (found := _find_offered(written, module, find, n_hops)):
+        return found
+    separator = "" if written.module.endswith(".") else "."
+    submodule = _find_module(f"{written.module}{separator}{written.name}", path, find)
+    if submodule is not None and submodule.path != path:
+        return Target(submodule, None, written)
+    return None if is_own else _find_through_stars(written, module, find, n_hops)
+
+
+def _find_offered(written: Import, module: SourceText, find: FindSource, n_hops: int) -> Target | None:
+    """What the text of a module defines or imports under the name."""
     symbol = module.outline.top_level(written.name)
     if symbol is not None:
         return Target(module, symbol, written)
-    if 0 < n_hops:
-        for onward in module.outline.imports:
-            if onward.bound_name == written.name and onward.name not in (WHOLE_MODULE, EVERYTHING):
-                found = _find_symbol(onward, module.path, find, n_hops - 1)
-                return Target(found.source, found.symbol, written) if found else None
-    separator = "" if written.module.endswith(".") else "."
-    submodule = _find_module(f"{written.module}{separator}{written.name}", path, find)
-    if submodule is not None:
-        return Target(submodule, None, written)
-    return _find_through_stars(written, module, find, n_hops)
+    for onward in module.outline.imports if 0 < n_hops else ():
+        if onward.bound_name == written.name and onward.name not in (WHOLE_MODULE, EVERYTHING):
+            found = _find_symbol(onward, module.path, find, n_hops - 1)
+            return Target(found.source, found.symbol, written) if found else None
+    return None
 
 
 def _find_through_stars(written: Import, module: SourceText, find: FindSource, n_hops: int) -> Target | None:

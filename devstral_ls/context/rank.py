@@ -78,14 +78,18 @@ def rank(query: Query, columns: Columns, weights: Mapping[str, float] = WEIGHTS)
     features = _features(query, columns)
     table = np.fromiter((weights[name] for name in FEATURES), dtype=np.float32)
     scores = table @ features
+    own_file = columns.file_rows.get(query.path)
+    own = slice(0) if own_file is None else _as_slice(columns.symbols_of(own_file))
+    scores[own] = 0
     spread = FEATURES.index("signature")
     features[spread] = _signature_types(columns, scores)
     scores += table[spread] * features[spread]
-    own_file = columns.file_rows.get(query.path)
-    if own_file is not None:
-        own = columns.symbols_of(own_file)
-        scores[own.start : own.stop] = 0
+    scores[own] = 0
     return Ranking(features, scores)
+
+
+def _as_slice(rows: range) -> slice:
+    return slice(rows.start, rows.stop)
 
 
 def _features(query: Query, columns: Columns) -> Floats:

@@ -47,6 +47,22 @@ def test_imports_lead_to_the_definition(skeletons: Skeletons, statement: str) ->
     assert {"shop/base.py": "def price(): ..."} == skeletons(f"{statement}\n{fixture}")
 
 
+@pytest.mark.parametrize("own_import", ["from shop import base", "from . import base", "from .base import Price"])
+def test_a_package_may_import_its_own_modules(skeletons: Skeletons, own_import: str) -> None:
+    """What a package's own text says of a submodule does not hide it."""
+    fixture = f"base.$0\n#- shop/__init__.py\n{own_import}\n#- shop/base.py\ndef price(): ...\n"
+    assert {"shop/base.py": "def price(): ..."} == skeletons(f"from shop import base\n{fixture}")
+
+
+def test_a_package_inside_a_package_shows_what_it_offers(skeletons: Skeletons) -> None:
+    """`from shop import till` means what `till` imports for its users, too."""
+    fixture = (
+        "from shop import till\ntill.$0\n#- shop/__init__.py\n#- shop/till/__init__.py\n"
+        "from shop.till.base import price\n#- shop/till/base.py\ndef price(): ...\n"
+    )
+    assert {"shop/till/base.py": "def price(): ..."} == skeletons(fixture)
+
+
 def test_relative_imports_start_at_the_file(skeletons: Skeletons) -> None:
     """One dot is the package of the file itself, two are its parent."""
     fixture = "from ..base import price\n$0\n#- shop/base.py\ndef price(): ...\n#- shop/till/__init__.py\n"
