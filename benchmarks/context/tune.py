@@ -1,10 +1,11 @@
 """Fit the ranker's weights on the tuned repositories, leaving one out at a time.
 
-    python benchmarks/context/tune.py          # prints a weight table and its honest (left-out) loss
+    python benchmarks/context/tune.py          # prints a weight table and what it is worth where it was not fitted
 
-The loss is that of picking a needed definition among all symbols by its value for its size, in the plain and the
-strict form alike. Weights keep the sign that their meaning gives them and are drawn towards the current
-table, so that few repositories cannot move them far.
+What is raised is the share of needed definitions among the first symbols by value for size, in the plain and the
+strict form alike, with a soft edge and each repository counting the same. One weight after the other is tried at a
+few multiples of itself; none may go further than `MAX_CHANGE` from where it began, so that few repositories cannot
+move them far.
 """
 
 import argparse
@@ -20,19 +21,20 @@ from devstral_ls.context.pack import CHARACTERS_PER_TOKEN, MIN_SIZE_TOKENS, SIZE
 from devstral_ls.context.rank import FEATURES, WEIGHTS, rank
 
 N_HARD = 1_000  # symbols kept of each case: those that the current weights prefer, and the needed ones
-PULL = 0.02
-SCALES = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # how sharply a difference of scores decides
-N_STEPS = 250
-N_FIRST = 250  # so many signatures are about 4,096 tokens
+N_FIRST = 260  # so many signatures are about 4,096 tokens
+SHARPNESS = 3.0  # of the edge behind them
+MULTIPLES = (0.6, 0.8, 1.25, 1.6)
+MAX_CHANGE = 3.0
+N_PASSES = 2
+MIN_GAIN = 3e-4  # what is smaller is not worth moving a weight
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The features of the hard symbols of one case, and which of them were needed."""
 
-    features: np.ndarray  # [n_features, n_symbols]
-    size_factor: np.ndarray  # [n_symbols]
-    is_needed: np.ndarray
+    features: np.ndarray  # [n_features, n_symbols], each divided by what the symbol's size counts
+    needed: np.ndarray  # rows
 
 
 def main() -> None:
@@ -40,18 +42,12 @@ def main() -> None:
     parser.add_argument("--repositories", nargs="*", default=list(TUNED))
     arguments = parser.parse_args()
     samples = {each: _samples(each) for each in arguments.repositories}
-    start = np.array([WEIGHTS[name] for name in FEATURES])
-    everything = [each for group in samples.values() for each in group]
-    scale = min(SCALES, key=lambda scale: _loss(everything, start, scale)[0])
+    start = np.array([WEIGHTS[name] for name in FEATURES], np.float32)
     for left_out, unseen in samples.items():
-        fitted = _fit([s for name, group in samples.items() if name != left_out for s in group], start, scale)
-        before, after = _loss(unseen, start, scale)[0], _loss(unseen, fitted, scale)[0]
-        hits = [_share_within(unseen, weights, N_FIRST) for weights in (start, fitted)]
-        print(
-            f"{left_out:20} loss {before:.3f} -> {after:.3f}   in the first {N_FIRST}: {hits[0]:.3f} -> {hits[1]:.3f}",
-            flush=True,
-        )
-    fitted = _fit(everything, start, scale)
+        fitted = _fitted([group for name, group in samples.items() if name != left_out], start)
+        told = " -> ".join(f"{_share_within(unseen, weights):.3f}" for weights in (start, fitted))
+        print(f"{left_out:20} left out: {told} of the needed in the first {N_FIRST}", flush=True)
+    fitted = _fitted(list(samples.values()), start)
     print(json.dumps({name: round(float(weight), 2) for name, weight in zip(FEATURES, fitted, strict=True)}, indent=4))
 
 
@@ -84,47 +80,47 @@ def _sample(case: Case, repository: Repository) -> Sample | None:
     hard = np.argsort(-ranking.scores * factor)[:N_HARD]
     own = columns.file_rows[case.held_out.path]
     rows = np.array([row for row in {*hard.tolist(), *needed} if columns.symbol_file[row] != own])
-    return Sample(ranking.features[:, rows], factor[rows] / factor.mean(), np.isin(rows, list(needed)))
+    return Sample(ranking.features[:, rows] * factor[rows], np.flatnonzero(np.isin(rows, list(needed))))
 
 
-def _fit(samples: list[Sample], start: np.ndarray, scale: float) -> np.ndarray:
-    """Adam on the loss, drawn towards `start`, each weight keeping its sign."""
-    weights, sign = start.copy(), np.sign(start)
-    mean, square = np.zeros_like(start), np.zeros_like(start)
-    for step in range(1, N_STEPS + 1):
-        _, gradient = _loss(samples, weights, scale)
-        gradient += 2 * PULL * (weights - start) / np.maximum(np.abs(start), 0.5)
-        mean, square = 0.9 * mean + 0.1 * gradient, 0.99 * square + 0.01 * gradient**2
-        weights -= 0.05 * mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
-        weights = np.where(weights * sign < 0, 0, weights)
+def _fitted(groups: list[list[Sample]], start: np.ndarray) -> np.ndarray:
+    """The weights that hold the most needed symbols of all groups, by trying multiples of one after the other."""
+    weights = start.copy()
+    values = [[weights @ each.features for each in group] for group in groups]
+    best = _soft_share(groups, values)
+    for row in [*range(len(weights))] * N_PASSES:
+        for multiple in MULTIPLES:
+            tried = weights[row] * multiple
+            if not 1 / MAX_CHANGE <= tried / start[row] <= MAX_CHANGE:
+                continue
+            moved = [
+                [value + (tried - weights[row]) * each.features[row] for value, each in zip(*pair, strict=True)]
+                for pair in zip(values, groups, strict=True)
+            ]
+            share = _soft_share(groups, moved)
+            if best + MIN_GAIN < share:
+                best, values, weights[row] = share, moved, tried
     return weights
 
 
-def _loss(samples: list[Sample], weights: np.ndarray, scale: float) -> tuple[float, np.ndarray]:
-    """The mean of -log of the share that the needed symbols get, and its gradient."""
-    total, gradient = 0.0, np.zeros_like(weights)
-    for each in samples:
-        scaled = each.features * each.size_factor * scale
-        values = weights @ scaled
-        shares = np.exp(values - values.max())
-        shares /= shares.sum()
-        for needed in np.flatnonzero(each.is_needed):
-            others = shares * ~each.is_needed
-            denominator = others.sum() + shares[needed]
-            total -= np.log(shares[needed] / denominator)
-            picked = others / denominator
-            picked[needed] = shares[needed] / denominator - 1
-            gradient += scaled @ picked
-    return total / len(samples), gradient / len(samples)
+def _soft_share(groups: list[list[Sample]], values: list[list[np.ndarray]]) -> float:
+    """How many needed symbols are among the first `N_FIRST`, those near the edge counting in part."""
+    shares = []
+    for pair in zip(groups, values, strict=True):
+        positions = np.concatenate([_positions(each, value) for each, value in zip(*pair, strict=True)])
+        shares.append(np.mean(1 / (1 + ((positions + 1) / N_FIRST) ** SHARPNESS)))
+    return float(np.mean(shares))
 
 
-def _share_within(samples: list[Sample], weights: np.ndarray, n_first: int) -> float:
-    """How often a needed symbol is among the first `n_first`."""
-    ranks = []
-    for each in samples:
-        values = (weights @ each.features) * each.size_factor
-        ranks += [(values > values[needed]).sum() for needed in np.flatnonzero(each.is_needed)]
-    return float(np.mean(np.array(ranks) < n_first))
+def _share_within(samples: list[Sample], weights: np.ndarray) -> float:
+    """How often a needed symbol is among the first `N_FIRST`."""
+    positions = np.concatenate([_positions(each, weights @ each.features) for each in samples])
+    return float(np.mean(positions < N_FIRST))
+
+
+def _positions(sample: Sample, values: np.ndarray) -> np.ndarray:
+    """How many symbols stand before each needed one."""
+    return np.array([np.count_nonzero(values[row] < values) for row in sample.needed])
 
 
 if __name__ == "__main__":

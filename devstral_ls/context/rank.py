@@ -28,29 +28,29 @@ _UNKNOWN_PART = -2
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
-        "imported": 6.0,  # imported by name; less when it is not named near the cursor
-        "imported_member": 2.0,  # member of an imported class
+        "imported": 12.0,  # imported by name; less when it is not named near the cursor
+        "imported_member": 1.2,  # member of an imported class
         "inherited": 5.0,  # member of a class that the class around the cursor is made from
-        "module": 2.0,  # top level of an imported module
+        "module": 2.5,  # top level of an imported module
         "module_named": 3.0,  # the same, and the text names it already
-        "near": 4.0,  # its name stands near the cursor
+        "near": 2.4,  # its name stands near the cursor
         "attribute": 2.5,  # a member whose name the text uses after a dot
         "shared": 1.0,  # its name occurs in the text and few files use it
         "hint": 1.5,  # member of a class that a near name suggests
         "hinted": 1.0,  # such a class itself
-        "words": 2.0,  # its name shares words with the names near the cursor (BM25)
+        "words": 5.0,  # its name shares words with the names near the cursor (BM25)
         "similar": 2.0,  # files with the same rare names use its name
-        "similar_import": 2.0,  # such files import it
-        "graph": 2.0,  # near in the graph of imports: personalised PageRank of its file
+        "similar_import": 4.0,  # such files import it
+        "graph": 0.8,  # near in the graph of imports: personalised PageRank of its file
         "file": 1.2,  # its file is imported
-        "path": 0.6,  # its file is in the same folder or one close by
+        "path": 0.3,  # its file is in the same folder or one close by
         "popular": 0.5,  # many files use its name
         "popular_import": 1.5,  # many files import it
-        "popular_member": 2.0,  # a member of a class at hand whose name many files use
+        "popular_member": 4.0,  # a member of a class at hand whose name many files use
         "sibling": 1.0,  # files in the same folder import it
-        "signature": 1.0,  # a type in the signatures of the best symbols, or a member of one
+        "signature": 1.6,  # a type in the signatures of the best symbols, or a member of one
         "test": -2.0,  # its file is a test and the cursor's is not
-        "private": -0.6,  # marked as private by its author
+        "private": -1.0,  # marked as private by its author
     }
 )
 FEATURES = tuple(WEIGHTS)
