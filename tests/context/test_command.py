@@ -34,8 +34,10 @@ def test_each_symbol_says_why_it_is_shown(project: Path) -> None:
     spot = Spot.parse(f"{project / 'main.py'}:3:8")
     place = spot.place_in(read_document(spot.path))
     explanation = explain(place, budget=budget_of(), sources=Sources(workspace=Workspace((project,), libraries=())))
-    assert {"class Basket", "def add(self, item: str) -> None"} == {each.signature for each in explanation.chosen}
-    assert all("imported" in each.reasons[0][0] for each in explanation.chosen)
+    first = {each.signature: each.reasons[0][0] for each in explanation.chosen}
+    assert {"class Basket": "imported", "def add(self, item: str) -> None": "popular_member"} == first
+    shares = [[abs(share) for _, share in each.reasons] for each in explanation.chosen]
+    assert all(sorted(each, reverse=True) == each for each in shares)
 
 
 @pytest.mark.parametrize("spot", ["main.py:9:1", "none.py:1:1", "main.py"])
