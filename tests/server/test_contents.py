@@ -38,7 +38,7 @@ def test_the_context_of_a_place_is_a_document(connect: Connect, root: Path) -> N
     editor.open(MAIN, uri=uri)
     lines = editor.result(asked(editor, uri_of(uri, 2, 7)))["text"].splitlines()
     assert "shop.py" in lines
-    assert any("def add(self, item: str) -> None" in line and "imported_member +" in line for line in lines)
+    assert any("def add(self, item: str) -> None" in line and "popular_member +" in line for line in lines)
 
 
 def test_a_place_that_is_not_open_is_refused(editor: Editor) -> None:
