@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from baselines import BASELINES
 from gold import Definition, HeldOut
-from recall import BUDGETS, Repository, case_of, ours, recall
+from recall import BUDGETS, Repository, case_of, other_rows, ours, recall
 from record import record
 from repositories import BENCH
 
@@ -31,6 +31,7 @@ from devstral_ls.context.records import read_record
 
 SEED = 20261123
 N_LINES = 100
+RESULT = "context_recall_languages"
 MAX_FILE_CHARACTERS = 300_000
 SOURCES = {  # folder in `.bench/others/`, the part of it that is source, and the languages read
     "zod-4.1.12": ("package/src", {"typescript"}),
@@ -104,7 +105,11 @@ def main() -> None:
     parser.add_argument("--sources", nargs="*", default=list(SOURCES))
     parser.add_argument("--write", action="store_true", help="Keep the rows as results/context_recall_languages.json")
     arguments = parser.parse_args()
-    rows: list[dict[str, Any]] = []
+
+    def is_measured(row: dict[str, Any]) -> bool:
+        return row["source"] in arguments.sources and row["method"] in arguments.only
+
+    rows = other_rows(RESULT, is_measured) if arguments.write else []
     for name in arguments.sources:
         repository = open_source(name)
         held_out = [each for each, _ in zip(held_out_lines(repository), range(N_LINES), strict=False)]
@@ -126,7 +131,7 @@ def main() -> None:
                 shares = " ".join(f"{100 * n / max(1, needed):5.1f}" for n, needed, _, _ in found)
                 print(f"{name:56} {form:6} {method:9} {len(cases):4} {shares}", flush=True)
         if arguments.write:
-            record("context_recall_languages", {"budgets": BUDGETS, "rows": rows})
+            record(RESULT, {"budgets": BUDGETS, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,11 @@ def main() -> None:
     parser.add_argument("--write", metavar="NAME", help="Keep the rows as benchmarks/results/NAME.json")
     arguments = parser.parse_args()
     methods = {name: method for name, method in {"ours": ours, **BASELINES}.items() if name in arguments.only}
-    rows = _other_rows(arguments.write, arguments.repositories, methods) if arguments.write else []
+
+    def is_measured(row: dict[str, Any]) -> bool:
+        return row["repository"] in arguments.repositories and row["method"] in methods
+
+    rows = other_rows(arguments.write, is_measured) if arguments.write else []
     for requirement in arguments.repositories:
         repository = open_repository(requirement)
         for form in ("plain", "strict"):
@@ -198,11 +202,11 @@ def main() -> None:
             record(arguments.write, {"budgets": BUDGETS, "rows": rows})
 
 
-def _other_rows(name: str, repositories: Sequence[str], methods: Collection[str]) -> list[dict[str, Any]]:
-    """The rows of other repositories and methods that are there already: together they take hours."""
+def other_rows(name: str, is_measured: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    """The rows that are there already and are not measured now: together they take hours."""
     kept = RESULTS / f"{name}.json"
     rows = json.loads(kept.read_text("utf-8"))["figures"]["rows"] if kept.exists() else []
-    return [row for row in rows if row["repository"] not in repositories or row["method"] not in methods]
+    return [row for row in rows if not is_measured(row)]
 
 
 def _row(requirement: str, form: str, name: str, n_lines: int, found: np.ndarray) -> dict[str, Any]:
