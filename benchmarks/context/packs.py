@@ -18,12 +18,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from gold import gold_of
-from recall import BUDGETS, N_LINES, Case, Repository, case_of, open_repository, our_packs, tokens_of
+from recall import BUDGETS, N_LINES, Case, Repository, case_of, open_repository, other_rows, our_packs, tokens_of
 from record import record
 from repositories import HELD_OUT, TUNED
 
 from devstral_ls.context.pack import MARKER_TOKENS, Candidate, pieces_of
 
+RESULT = "context_packs"
 OTHER_HASH_SEED = "4"
 
 
@@ -89,14 +90,14 @@ def main() -> None:
     if arguments.digest:
         print(_digest(pack for _, pack in _packs(arguments.digest, arguments.n_lines)))
         return
-    rows: list[dict[str, Any]] = []
+    rows = other_rows(RESULT, lambda row: row["repository"] in arguments.repositories) if arguments.write else []
     for requirement in arguments.repositories:
         row = promises(requirement, arguments.n_lines)
         row["is_the_same_elsewhere"] = row["digest"] == digest_elsewhere(requirement, arguments.n_lines)
         rows.append(row)
         print(row, flush=True)
         if arguments.write:
-            record("context_packs", {"rows": rows})
+            record(RESULT, {"rows": rows})
 
 
 if __name__ == "__main__":
