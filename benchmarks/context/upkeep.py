@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,12 +161,15 @@ def _budget() -> Budget:
 def _untrue_lines(root: Path, context: Context) -> Iterator[str]:
     """Shown lines that are no line of the signatures of that file as it is on disk now."""
     for piece in context.stable:
-        text = read_text(root, piece.path)
-        outline = read_outline(text or "", language_of(piece.path))
-        true = set()
-        for index in range(len(outline.symbols)):
-            true.update(render_skeleton(outline, [index]).split("\n"))
+        true = _signature_lines(read_text(root, piece.path) or "", language_of(piece.path))
         yield from (line for line in piece.text.split("\n") if line not in true)
+
+
+@lru_cache(maxsize=1_024)
+def _signature_lines(text: str, language_id: str) -> frozenset[str]:
+    outline = read_outline(text, language_id)
+    rendered = (render_skeleton(outline, [index]) for index in range(len(outline.symbols)))
+    return frozenset(line for each in rendered for line in each.split("\n"))
 
 
 def _is_over(context: Context) -> bool:

@@ -87,6 +87,16 @@ class Outline:
         return "" if symbol.is_top_level else self.symbols[symbol.parent].name
 
     @cached_property
+    def repeats(self) -> frozenset[int]:
+        """The symbols that would be shown as an earlier one is, as those defined once in each branch of an `if`."""
+        first: dict[tuple[str, str], int] = {}
+        return frozenset(
+            index
+            for index, symbol in enumerate(self.symbols)
+            if first.setdefault((self.owner_name(symbol), symbol.signature), index) != index
+        )
+
+    @cached_property
     def line_counts(self) -> dict[object, list[int]]:
         """What each symbol's lines cost, by who counted; 0 for one that was not counted yet."""
         return {}

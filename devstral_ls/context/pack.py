@@ -75,12 +75,14 @@ def candidates(columns: Columns, ranking: Ranking, hidden: Iterable[str] = ()) -
 
 
 def choose(wanted: Iterable[Candidate], budget_tokens: int, counts: TokenCounts) -> list[Candidate]:
-    """The first of the wanted that fit together with the titles and classes that they stand under."""
+    """The first of the wanted that fit, with the titles and classes that they stand under; nothing twice."""
     chosen: list[Candidate] = []
     shown: dict[str, set[int]] = {}
     n_left = budget_tokens
     n_misses = 0
     for candidate in wanted:
+        if candidate.symbol in candidate.outline.repeats:
+            continue
         shown_of_file = shown.get(candidate.path)
         cost, lines = _cost(candidate, shown_of_file, counts)
         if n_left < cost:

@@ -63,6 +63,12 @@ def test_a_package_inside_a_package_shows_what_it_offers(skeletons: Skeletons) -
     assert {"shop/till/base.py": "def price(): ..."} == skeletons(fixture)
 
 
+def test_what_is_defined_twice_is_shown_once(skeletons: Skeletons) -> None:
+    """Branches of an `if` may define the same name with the same signature."""
+    branches = "if fast:\n    def price(): return 1\nelse:\n    def price(): return 2\n"
+    assert {"shop.py": "def price(): ..."} == skeletons(f"import shop\nshop.$0\n#- shop.py\n{branches}")
+
+
 def test_relative_imports_start_at_the_file(skeletons: Skeletons) -> None:
     """One dot is the package of the file itself, two are its parent."""
     fixture = "from ..base import price\n$0\n#- shop/base.py\ndef price(): ...\n#- shop/till/__init__.py\n"
