@@ -28,6 +28,7 @@ from devstral_ls.context.skeleton import render_skeleton
 from devstral_ls.context.windows import prefix_window, suffix_window
 from devstral_ls.engine import embedded_bundle, open_engine
 from devstral_ls.engine.engine import Engine
+from devstral_ls.engine.manifest import WEIGHTS_NAME, read_manifest
 from devstral_ls.engine.request import Block, GenerationRequest, InfillPrompt
 from devstral_ls.features.scores import interval
 
@@ -123,6 +124,7 @@ def figures(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Shares and their 95 % intervals, by what is shown."""
     ways = rows[0]["exact"]
     return {
+        "weights_sha256": read_manifest(embedded_bundle()).files[WEIGHTS_NAME].sha256,
         "n_lines": len(rows),
         "stable_tokens": STABLE_TOKENS,
         "ways": {name: {each: _interval([row[each][name] for row in rows]) for each in MEASURES} for name in ways},
