@@ -67,25 +67,21 @@ def test_width() -> None:
     assert rectangle.width == 2
 
 '''
-# What stands before the cursor, what is typed at once, so that the server knows the file and the place, and the keys
-# that are timed: the embedded model is silent until the first makes it sure, so that its suggestion is new. The second
-# is typed along with it, and it stays.
+# What stands before the cursor, and the keys that follow it there: places where the embedded model is silent until a
+# key makes it sure, so that its suggestion is new. The key after that is typed along with it, and it stays. Each place
+# is in a file of its own, so what is timed is the first suggestion in a file that has just been opened.
 NAMES = (
     *("large", "small", "tiny", "huge", "wide", "narrow", "tall", "flat", "first", "second"),
     *("third", "last", "left", "right", "upper", "lower", "inner", "outer", "thin", "thick"),
     *("old", "new", "red", "blue", "green", "black", "white", "grey", "empty", "full"),
 )
 KINDS = {
-    "value": ("\ndef test_{0}() -> None:\n    {0} = Rectangle(20, 30)\n    assert {0}.area", "() ", "=="),
-    "class": ("\ndef test_{0}() -> None:\n    {0}", " = ", "Re"),
-    "line": ("\n# {0}\nre", "ct", "an"),
+    "value": ("\ndef test_{0}() -> None:\n    {0} = Rectangle(20, 30)\n    assert {0}.area() ", "=="),
+    "class": ("\ndef test_{0}() -> None:\n    {0} = ", "Re"),
+    "line": ("\n# {0}\nrect", "an"),
 }
 NEVER_ASKS = {"helix": "value"}  # behind an operator its menu does not open
-PLACES = {
-    f"{name}_{kind}": (before.format(name), at_once, keys)
-    for name in NAMES
-    for kind, (before, at_once, keys) in KINDS.items()
-}
+PLACES = {f"{name}_{kind}": (before.format(name), keys) for name in NAMES for kind, (before, keys) in KINDS.items()}
 # In each terminal: the keys that open a file, one group after the other, and those that then go to its end.
 OPEN = {
     "neovim": (["\x1b", ":edit {}\r"], "GA"),
@@ -194,14 +190,12 @@ def in_terminal(editor: str, places: list[str], project: Path, program: Path, en
 
 
 def typed_in_terminal(terminal: WatchedTerminal, editor: str, file: Path) -> list[Key]:
-    before, at_once, text = PLACES[file.stem]
+    before, text = PLACES[file.stem]
     groups, to_the_end = OPEN[editor]
     for keys in [*groups, to_the_end]:
         terminal.type(keys.format(file))
         time.sleep(PAUSE_S)
-    terminal.type(at_once)
-    time.sleep(KEY_EVERY_S)
-    typed = list(type_slowly(terminal.type, before + at_once, text))
+    typed = list(type_slowly(terminal.type, before, text))
     looks = list(terminal.looks)
     ends = [at_s for at_s, _ in typed[1:]] + [time.time()]
     return [
@@ -274,13 +268,11 @@ def in_vscode(places: list[str], project: Path, program: Path, end_s: float) -> 
 
 
 def typed_in_vscode(window: Window, file: Path) -> list[Key]:
-    before, at_once, text = PLACES[file.stem]
+    before, text = PLACES[file.stem]
     window.go_to(file)
     time.sleep(PAUSE_S)
-    window.page.keyboard.type(at_once)
-    time.sleep(KEY_EVERY_S)
     window.page.evaluate("window.keys = []; window.shown = []")
-    lines = [line for _, line in type_slowly(window.page.keyboard.type, before + at_once, text)]
+    lines = [line for _, line in type_slowly(window.page.keyboard.type, before, text)]
     behind_s = behind_us(window)
     pressed, shown = window.page.evaluate("[window.keys, window.shown]")
     assert len(pressed) == len(lines)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen  # noqa: TID251  only loopback is asked
 
-from editor_fixtures import DEADLINE_S, until
+from editor_fixtures import run_to_end, until
 from leash import Leashed
 from playwright.sync_api import Locator, Page, TimeoutError, sync_playwright  # noqa: A004  its own
 
@@ -47,8 +47,7 @@ class CodeServer:
         (home / "data/User/settings.json").write_text(json.dumps(settings))
         (home / "server.yaml").write_text(f"bind-addr: 127.0.0.1:{self.port}\nauth: none\ncert: false\n")
         env = os.environ | {"EXTENSIONS_GALLERY": NO_GALLERY}
-        install = self._command(*(word for each in vsixes for word in ("--install-extension", str(each))))
-        subprocess.run(install, env=env, check=True, capture_output=True, timeout=DEADLINE_S)
+        run_to_end(self._command(*(word for each in vsixes for word in ("--install-extension", str(each)))), env=env)
         log = (home / "log").open("wb")
         self._process = Leashed(self._command(), env=env, stdout=log, stderr=subprocess.STDOUT)
         until(self._is_healthy, "a healthy code-server", instead=(home / "log").read_text)

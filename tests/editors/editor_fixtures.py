@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TypeVar
 
 import pytest
@@ -61,16 +62,40 @@ FIXED = "return json.loads(text)"
 Seen = TypeVar("Seen")
 
 
-def until(look: Callable[[], Seen], what: str, *, instead: Callable[[], str] = str, poll_s: float = POLL_S) -> Seen:
+def until(
+    look: Callable[[], Seen],
+    what: str,
+    *,
+    instead: Callable[[], str] = str,
+    poll_s: float = POLL_S,
+    deadline_s: float = DEADLINE_S,
+) -> Seen:
     """What `look` sees, once it is truthy. A screen sends no event when it changes, so this looks again and again."""
     waited_s, last_s = 0.0, time.monotonic()
     while not (seen := look()):
-        if DEADLINE_S < waited_s:
-            pytest.fail(f"did not see {what} within {DEADLINE_S} s, but\n{instead()}")
+        if deadline_s < waited_s:
+            pytest.fail(f"did not see {what} within {deadline_s:.0f} s, but\n{instead()}")
         time.sleep(poll_s)
         now_s = time.monotonic()
         waited_s, last_s = waited_s + min(now_s - last_s, NAP_S), now_s
     return seen
+
+
+def run_to_end(argv: list[str], *, env: Mapping[str, str] = os.environ, deadline_s: float = DEADLINE_S) -> str:
+    """What a program said that must end well."""
+    with TemporaryFile("w+") as said:
+        process = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+
+        def output() -> str:
+            said.seek(0)
+            return said.read()
+
+        try:
+            until(lambda: process.poll() is not None, f"the end of {argv}", instead=output, deadline_s=deadline_s)
+        finally:
+            process.kill()
+        assert process.returncode == 0, output()
+        return output()
 
 
 def saved(file: Path) -> str:

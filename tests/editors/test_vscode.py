@@ -2,14 +2,25 @@
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import ASK_AGAIN_S, BROWSERS, CodeServer, Window, browser
-from editor_fixtures import FIXED, HERE, LOADING, ROOT, SAYS, SHAPES, installed, saved, until, wait_for_saved
+from editor_fixtures import (
+    FIXED,
+    HERE,
+    LOADING,
+    ROOT,
+    SAYS,
+    SHAPES,
+    installed,
+    run_to_end,
+    saved,
+    until,
+    wait_for_saved,
+)
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
 
@@ -34,9 +45,7 @@ def vscode() -> Path:
     if browser() is None:
         pytest.skip(f"none of {', '.join(BROWSERS)} is on the PATH; apt-get install chromium")
     prefix = installed("vscode.sh", "vscode", "node_modules/code-server/lib/vscode/node_modules")
-    build = ["bash", HERE / "install/vsix.sh", prefix]
-    run = subprocess.run(build, capture_output=True, text=True, check=False, timeout=BUILD_DEADLINE_S)
-    assert run.returncode == 0, run.stdout + run.stderr
+    run_to_end(["bash", str(HERE / "install/vsix.sh"), str(prefix)], deadline_s=BUILD_DEADLINE_S)
     return prefix
 
 
