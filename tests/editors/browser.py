@@ -159,12 +159,16 @@ class Window:
     def status(self) -> Locator:
         return self.page.locator(".statusbar-item[id^='devstral-ls']")
 
+    def status_text(self) -> str:
+        """What the status bar says of us, which is nothing before the extension has started."""
+        return " ".join(each.get_attribute("aria-label") or "" for each in self.status().all())
+
     def wait_for_status(self, pattern: str) -> str:
         """What the status bar says, once `pattern` is in it."""
         return until(
-            lambda: text if re.search(pattern, text := self.status().get_attribute("aria-label") or "") else "",
+            lambda: text if re.search(pattern, text := self.status_text()) else "",
             f"the status {pattern!r}",
-            instead=lambda: str(self.status().get_attribute("aria-label")),
+            instead=lambda: self.status_text() or self.text(),
         )
 
     def terminal(self, pattern: str) -> Locator:
