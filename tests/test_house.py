@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from devstral_ls.features.python_tree import read
+
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted([*ROOT.glob("devstral_ls/**/*.py"), *ROOT.glob("onnx_export/**/*.py")])
 MAX_FUNCTION_LINES = 70
@@ -57,7 +59,7 @@ def test_broad_excepts_stand_where_they_may() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in SOURCES
         if path.relative_to(ROOT).as_posix() not in MAY_CATCH_EVERYTHING
-        for node in ast.walk(ast.parse(path.read_bytes()))
+        for node in ast.walk(read(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler) and is_broad(node)
     ]
     assert [] == broad
@@ -75,14 +77,14 @@ def test_nothing_sleeps() -> None:
     sleepers = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_bytes()))
+        for node in ast.walk(read(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr == "sleep"
     ]
     assert [] == sleepers
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(read(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from devstral_ls.server.wire import frame, frames
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # a reply that needs programs of its own takes long on a machine that is busy
 URI = "file:///project/main.py"
 
 

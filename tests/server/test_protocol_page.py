@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+from devstral_ls.features.python_tree import read
+
 HERE = Path(__file__).parent
 PAGE = HERE.parent.parent / "docs/protocol.md"
 
@@ -22,7 +24,7 @@ def test_every_rule_has_a_test() -> None:
 
 def names_of_tests() -> set[str]:
     """The names of all tests in this folder."""
-    trees = [ast.parse(path.read_bytes()) for path in HERE.glob("test_*.py")]
-    functions = {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    trees = [read(path.read_text(encoding="utf-8")) for path in HERE.glob("test_*.py")]
+    functions = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     names = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return functions | names
