@@ -107,15 +107,22 @@ class Window:
 
     def pick(self, key: str, text: str, entry: str) -> None:
         """Open a list with `key`, write `text`, and take `entry`."""
-        question = self.page.locator(".quick-input-widget input[type=text]")
-        self.insist(lambda: self.press(key), question)
-        self.choose(text, entry)
+        self.choose(text, entry, key)
 
-    def choose(self, text: str, entry: str) -> None:
-        """Write `text` into the list that is open, and take `entry`, once it is the one that Enter takes."""
-        self.page.locator(".quick-input-widget input[type=text]").fill(text)
+    def choose(self, text: str, entry: str, key: str = "") -> None:
+        """Write `text` into the list that is open, or that `key` opens, and take `entry` once Enter would take it."""
+        question = self.page.locator(".quick-input-widget input[type=text]")
         row = self.page.locator(".quick-input-list .monaco-list-row.focused", has_text=entry)
-        self.wait_for(row)
+
+        def is_found() -> bool:
+            if key and not question.is_visible():
+                self.press(key)
+            with suppress(TimeoutError):  # of a list that closes, or that came late
+                question.fill(text, timeout=1e3 * ASK_AGAIN_S)
+                row.wait_for(timeout=1e3 * ASK_AGAIN_S)
+            return row.is_visible()
+
+        until(is_found, f"{entry!r} in the list", instead=self.text)
         self.press("Enter")
         until(lambda: not row.is_visible(), f"{entry!r} taken", instead=self.text)
 
@@ -174,6 +181,10 @@ class Window:
     def terminal(self, pattern: str) -> Locator:
         """The terminal that shows something like `pattern`; its rows follow each other without a break."""
         return self.page.locator(".xterm-rows:visible", has_text=re.compile(pattern.replace(" ", r"\s")))
+
+    def notification_button(self, title: str) -> Locator:
+        """The button of a notification."""
+        return self.page.locator(".notification-toast .monaco-text-button", has_text=title)
 
     def picture(self, file: Path) -> None:
         self.page.screenshot(path=file)

@@ -171,8 +171,10 @@ def test_the_status_bar_says_how_fast_the_last_answer_was(window: Window, folder
     window.wait_for_ghost_text(SUGGESTION)
     window.wait_for_status(r"running, .*last answer in \d+ ms")
     window.status().click()
-    window.wait_for(window.page.locator(".quick-input-list .monaco-list-row", has_text="Check the installation"))
+    row = window.page.locator(".quick-input-list .monaco-list-row", has_text="Check the installation")
+    window.wait_for(row)
     window.press("Escape")
+    until(lambda: not row.is_visible(), "a closed menu", instead=window.text)
 
 
 def test_the_menu_shows_what_the_model_would_see(window: Window, folder: Path) -> None:
