@@ -65,8 +65,8 @@ PICTURES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*PICTURES, []], default=list(PICTURES))
-    for name in parser.parse_args().names:
+    parser.add_argument("names", nargs="*", choices=[*PICTURES, []], default=[])
+    for name in parser.parse_args().names or PICTURES:
         frames = without_start(list(watch(PICTURES[name])))
         path = IMAGES / f"{name}.svg"
         path.write_text(drawn(frames, PICTURES[name]), encoding="utf-8")
