@@ -2,8 +2,7 @@
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from devstral_ls.context.names import IDENTIFIER
 from devstral_ls.context.nesting import n_common, n_common_at_end
@@ -15,6 +14,9 @@ if TYPE_CHECKING:  # tree-sitter loads after start-up
     from devstral_ls.context.syntax import Parsed
 
 MAX_REMEMBERED_DOCUMENTS = 64
+MAX_REMEMBERED_VERSIONS = 3  # of one document: what is typed, and what is thought of ahead
+
+_Remembered = TypeVar("_Remembered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,30 @@ class _Version:
     names: dict[str, int]
 
 
-_last: OrderedDict[tuple[str, str], _Version] = OrderedDict()
+_Key = tuple[str, str]  # a URI and a language
+
+_last: OrderedDict[_Key, _Version] = OrderedDict()
+_read: OrderedDict[_Key, tuple[tuple[Document, SourceText], ...]] = OrderedDict()  # the newest version first
 
 
-@lru_cache(maxsize=MAX_REMEMBERED_DOCUMENTS)
 def read_document(document: Document) -> SourceText:
     """What an open document defines."""
     key = (document.uri, document.language_id)
-    version = _next_version(_last.get(key), document.text, document.language_id)
-    _last[key] = version
-    _last.move_to_end(key)
-    if MAX_REMEMBERED_DOCUMENTS < len(_last):
-        _last.popitem(last=False)
-    return SourceText(document.path, Record(version.parsed.outline, version.names))
+    known = _read.get(key, ())
+    found = next((source for version, source in known if version == document), None)
+    if found is None:
+        version = _next_version(_last.get(key), document.text, document.language_id)
+        found = SourceText(document.path, Record(version.parsed.outline, version.names))
+        _remember(_last, key, version)
+        _remember(_read, key, ((document, found), *known[: MAX_REMEMBERED_VERSIONS - 1]))
+    return found
+
+
+def _remember(memory: OrderedDict[_Key, _Remembered], key: _Key, value: _Remembered) -> None:
+    memory[key] = value
+    memory.move_to_end(key)
+    if MAX_REMEMBERED_DOCUMENTS < len(memory):
+        memory.popitem(last=False)
 
 
 def _next_version(old: _Version | None, text: str, language_id: str) -> _Version:
