@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from devstral_ls.context.pieces import CountTokens
 
-MAX_REMEMBERED_COUNTS = 65_536
+MAX_REMEMBERED_COUNTS = 8_192  # what symbols take is kept with their outlines
 
 
 class TokenCounts:
