@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from devstral_ls.context.gather import gather, wanted_at
+from devstral_ls.context.gathering import gather, wanted_at
 from devstral_ls.context.layout import Layout
 from devstral_ls.context.pack import Candidate, piece_tokens
 from devstral_ls.context.pieces import Budget, Context

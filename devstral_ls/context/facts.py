@@ -135,6 +135,14 @@ class Semantics:
         with self._wonders:
             return self._wonders.wait_for(lambda: self._wondered is None, timeout_s)
 
+    def rest(self) -> None:
+        """Do without the process until there is a question; what is known stays. Does nothing while one is answered."""
+        if self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._end()
+            finally:
+                self._one_at_a_time.release()
+
     def close(self) -> None:
         """End the thread and the process."""
         with self._wonders:

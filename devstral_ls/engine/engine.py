@@ -123,6 +123,9 @@ class Engine(face.Engine):
         """Drop what is kept for requests whose keys begin so: their owner has gone."""
         self._scheduler.between_jobs(lambda model: _forget(model, prefix))
 
+    def on_rest(self, rested: Callable[[], None]) -> None:
+        """See `face.Engine`; nobody else has this one."""
+
     def close(self) -> None:
         """Cancel and answer what is under way, then free the model."""
         self._scheduler.close()

@@ -1,6 +1,7 @@
 """What everybody else sees of an engine, wherever it runs: in this process, or in one that editors share."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Protocol
@@ -49,6 +50,10 @@ class Engine(Protocol):
 
     def facts(self) -> dict[str, object]:
         """What `doctor` and the status show."""
+        ...
+
+    def on_rest(self, rested: Callable[[], None]) -> None:
+        """Hear when the user works in another editor that shares this engine, so that memory can be given back."""
         ...
 
     def close(self) -> None:

@@ -62,6 +62,7 @@ def assemble(
 
     async def load_engine(session: Session) -> "Engine":
         engine = await load(server, session, open_engine or open_bundle)
+        engine.on_rest(session.rest)
         if accounts is not None:
             engine.answered.listen(accounts.spent)
         return engine

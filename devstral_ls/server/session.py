@@ -353,6 +353,11 @@ class Session:
             self._editor.log(problem)
         return settings
 
+    def rest(self) -> None:
+        """The user works in another editor: give back what can be had again. From any thread."""
+        if self._workspace is not None:
+            self._workspace.semantics.rest()
+
     def _workspace_of_roots(self) -> "Workspace":
         from devstral_ls.context import Workspace  # noqa: PLC0415 - for start-up
 

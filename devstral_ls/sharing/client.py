@@ -83,6 +83,7 @@ class SharedEngine(face.Engine):
         self._is_meeting = False
         self._is_closed = False
         self._crashes_s: deque[float] = deque(maxlen=CRASHES)
+        self._rested: list[Callable[[], None]] = []
         self.answered = Answered()
         self._meet()
 
@@ -124,6 +125,10 @@ class SharedEngine(face.Engine):
         """See `face.Engine`."""
         own = self._own
         return {**self._ways.facts, "is_shared": self._channel is not None, **(own.facts() if own else {})}
+
+    def on_rest(self, rested: Callable[[], None]) -> None:
+        """See `face.Engine`; called in the thread that hears."""
+        self._rested.append(rested)
 
     def close(self) -> None:
         """See `face.Engine`; the shared one goes on for others."""
@@ -271,10 +276,18 @@ class SharedEngine(face.Engine):
             case {"say": "learned", "key": key}:
                 if lesson := self._lessons.get(key):
                     lesson.end()
-            case {"say": "done", "id": number, "generation": generation}:
+            case {"say": "rest"}:
+                for rested in self._rested:
+                    rested()
+            case {"id": int(number)}:
+                self._take_outcome(number, message)
+
+    def _take_outcome(self, number: int, message: Json) -> None:
+        match message:
+            case {"say": "done", "generation": generation}:
                 if asked := self._asked.get(number):
                     self._answer(asked, generation_of(generation))
-            case {"say": "failed", "id": number}:
+            case {"say": "failed"}:
                 if asked := self._asked.get(number):
                     self._fail(asked, error_of(message))
 

@@ -117,8 +117,17 @@ class Daemon:
                     self._used_s = time.monotonic()
                     try:
                         lease.hear(message)
+                        if message["say"] == "generate":
+                            self._let_rest(lease)
                     except (KeyError, TypeError, ValueError):  # not what our clients say
                         return
+
+    def _let_rest(self, used: Lease) -> None:
+        """The user is at one editor at a time; the others hear of it."""
+        with self._lock:
+            others = [lease for lease in self._clients if lease is not used]
+        for lease in others:
+            lease.rest()
 
     def _show(self, channel: Channel) -> None:
         """For visitors, who do not keep the engine here."""

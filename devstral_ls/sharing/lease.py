@@ -49,6 +49,8 @@ class Lease:
         self._in_turn: dict[Priority, deque[Asked]] = {priority: deque() for priority in IN_TURN}
         self._questions = count()
         self._answers: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
+        self._asked_s = time.monotonic()
+        self._is_resting = False
 
     @property
     def n_asked(self) -> int:
@@ -71,6 +73,12 @@ class Lease:
                 self._cancel(number, reason)
             case {"say": "answer", "question": int(question)}:
                 self._answers.put(("answer", question, message.get("value")))
+
+    def rest(self) -> None:
+        """Another client is typed in: tell this one, once, if nobody has used it for a while."""
+        if not self._is_resting and self._asked_s + self._limits.rest_s < time.monotonic():
+            self._is_resting = True
+            self._channel.send({"say": "rest"})
 
     def end(self) -> None:
         """The client has gone: nothing of it is worked on, and nothing is kept."""
@@ -119,6 +127,7 @@ class Lease:
         learned.add_done_callback(lambda _: self._channel.send({"say": "learned", "key": key}))
 
     def _take(self, number: int, data: Json) -> None:
+        self._asked_s, self._is_resting = time.monotonic(), False
         cancel = CancelToken()
         asked = Asked(number, self._request(number, data, cancel), cancel)
         with self._lock:

@@ -14,6 +14,7 @@ class Limits:
     idle_s: float = 30 * 60.0  # without a request it leaves, though editors are open, and gives its memory back
     left_s: float = 60.0  # without a client it leaves
     answer_s: float = 0.5  # so long all may wait for one client that was asked what a text costs
+    rest_s: float = 20.0  # a client that has not asked for so long rests while another one is typed in
     n_requests: int = 32  # of one client at a time
 
 

@@ -11,6 +11,7 @@
 | engine | welcome, refused | reason |
 | engine | question | question, id, rule ("cost", "stop", or "members", "keywords" and "names" of a text), text, ends |
 | engine | teach, learned | key |
+| engine | rest: another client is typed in, and this one has not been for a while | |
 | engine | done | id, generation |
 | engine | failed | id, error, message |
 | engine | pong, state, bye | |

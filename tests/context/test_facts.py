@@ -55,6 +55,17 @@ def test_a_late_answer_is_no_answer(tmp_path: Path, workspace: Workspace) -> Non
     assert (Fact("goods.py", "Basket"),) == workspace.semantics.learn(place, deadline_ms=30_000)
 
 
+def test_one_that_rests_knows_what_it_knew(tmp_path: Path, workspace: Workspace) -> None:
+    """Without its process; the next question starts another."""
+    place = place_at(write_files(tmp_path, FIXTURE))
+    semantics = workspace.semantics
+    semantics.rest()
+    known = semantics.learn(place, deadline_ms=30_000)
+    semantics.rest()
+    assert (None, known) == (semantics._process, semantics.known(place))
+    assert known == semantics.learn(place, deadline_ms=30_000)
+
+
 def test_an_idle_process_gives_its_memory_back(tmp_path: Path, workspace: Workspace) -> None:
     """It ends when nobody has asked for a while; the next question starts another."""
     place = place_at(write_files(tmp_path, FIXTURE))

@@ -244,6 +244,19 @@ def test_the_same_file_in_two_editors(here: StartHere) -> None:
     assert [" a + b"] == texts(first.result(PATIENCE_S)) == texts(second.result(PATIENCE_S))
 
 
+def test_an_editor_that_is_not_used_rests(here: StartHere) -> None:
+    """The one that asks goes on; the other hears of it, once, and again only when it was used meanwhile."""
+    daemon, _ = here(limits=Limits(rest_s=0.0))
+    used, unused = daemon.client(), daemon.client()
+    heard: list[str] = []
+    used.on_rest(lambda: heard.append("used"))
+    unused.on_rest(lambda: heard.append("unused"))
+    for engine in (unused, used, used):
+        submitted(engine, ask()).result(PATIENCE_S)
+    wait_until(lambda: "unused" in heard)
+    assert ["unused"] == [each for each in heard if each != "used"]
+
+
 def test_a_client_that_does_not_answer_is_not_waited_for(here: StartHere) -> None:
     """Stopped while it is asked what a text costs, it holds up the others for a moment, once."""
     daemon, _ = here(limits=Limits(answer_s=0.05))
