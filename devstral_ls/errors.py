@@ -61,6 +61,10 @@ class CheckerFailed(DevstralError):
     """A checker was late, crashed or answered garbage, so nothing is proven."""
 
 
+class NoCalls(CheckerFailed):
+    """There is nothing that a test of a function could call."""
+
+
 class RemoteError(DevstralError):
     """A remote model, or the way to it, failed."""
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.cli.asking import ask, errand_about
 from devstral_ls.cli.checking import Workbench
-from devstral_ls.cli.files import Spot, read_document, root_of
+from devstral_ls.cli.files import Spot, read_document
 from devstral_ls.errors import UsageError
 from devstral_ls.text import Place
 
@@ -49,19 +50,9 @@ def explain(
 
 def _explained_elsewhere(path: Path, place: Place) -> str:
     from devstral_ls.features import errands  # noqa: PLC0415  for start-up
-    from devstral_ls.features.markdown import visible  # noqa: PLC0415  for start-up
-    from devstral_ls.folders import data_folder  # noqa: PLC0415  for start-up
-    from devstral_ls.remote import choice  # noqa: PLC0415  for start-up
-    from devstral_ls.remote.deliver import deliver  # noqa: PLC0415  for start-up
 
-    chosen = choice.load(data_folder())
-    if chosen is None:
-        raise UsageError("no remote server is chosen; choose one with `devstral-ls remote use`")
-    errand = errands.Errand(chosen, place.document, root_of(path), path.resolve())
+    errand = errand_about(path, place.document)
     parcel = errands.parcel_for_explanation(errand, place)
     if isinstance(parcel, str):
         raise UsageError(parcel)
-    if chosen.preview:
-        print(visible(parcel.shown), file=sys.stderr)
-        typer.confirm(f"Send this to {chosen.host}?", abort=True, err=True)
-    return errands.explanation_from(deliver(parcel, data_folder(), CancelToken()), errand)
+    return errands.explanation_from(ask(errand, parcel), errand)

@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from devstral_ls.cancel import CancelToken
+from devstral_ls.cli.asking import ask, errand_about
 from devstral_ls.cli.checking import Workbench, read_declarations
 from devstral_ls.cli.files import read_document, suffixes_of
 from devstral_ls.errors import UsageError
@@ -42,6 +44,9 @@ def fix(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; say what would be fixed.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Change nothing; print what would change.")] = False,
     select: Annotated[str, typer.Option(metavar="CODE,…", help="Only problems whose code starts so.")] = "",
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Ask the remote model that you chose about what is left; proven as all is.")
+    ] = False,
     checkers: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Programs of yours that judge too, as JSON; they run in the project."),
@@ -49,6 +54,7 @@ def fix(
 ) -> None:
     """Apply the fixes that ruff, and ty where it is installed, prove: the problem is gone and none is new.
 
+    With --remote, a bigger model elsewhere is asked about what is left, if you chose one and allowed the project.
     The exit code is 0 when nothing is left to fix, 1 when something is left or would be changed, 2 for bad input.
     """
     tally = _Tally()
@@ -60,7 +66,7 @@ def fix(
     try:
         for path in _files(paths, suffixes, tally):
             try:
-                cleaned = _cleaned(path, workbench, codes)
+                cleaned = _cleaned(path, workbench, codes, is_remote=remote)
                 finish(path, cleaned)
             except UsageError as error:
                 _refuse(tally, error)
@@ -77,7 +83,7 @@ def fix(
         raise typer.Exit(EXIT_LEFT)
 
 
-def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...]) -> "Cleaned":
+def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...], *, is_remote: bool) -> "Cleaned":
     from devstral_ls.features.fixes import fix_everything, is_clear  # noqa: PLC0415  for start-up
 
     def is_wanted(problem: "Problem") -> bool:
@@ -85,7 +91,13 @@ def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...]) -> "Clean
 
     document = read_document(path)
     tools = workbench.tools_for(path, document)
-    return fix_everything(document, tools, CancelToken(), budget_ms=BUDGET_MS, wanted=is_wanted)
+    cleaned = fix_everything(document, tools, CancelToken(), budget_ms=BUDGET_MS, wanted=is_wanted)
+    if not is_remote or not cleaned.left:
+        return cleaned
+    from devstral_ls.features.fixes_elsewhere import fix_what_is_left  # noqa: PLC0415  for start-up
+
+    errand = errand_about(path, cleaned.document)
+    return fix_what_is_left(cleaned, errand, tools, partial(ask, errand), is_wanted)
 
 
 def _files(paths: list[Path], suffixes: tuple[str, ...], tally: _Tally) -> Iterator[Path]:

@@ -6,7 +6,7 @@ same checkers as one from here.
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devstral_ls.cancel import CancelToken
@@ -16,18 +16,24 @@ from devstral_ls.context.secrets import MASK
 from devstral_ls.engine.request import ChatPrompt, InfillPrompt
 from devstral_ls.errors import RemoteError
 from devstral_ls.features.candidates import Candidate
+from devstral_ls.features.code_actions import Offer, simplify, unit_tests
+from devstral_ls.features.code_actions.simplify import lines_of_function
 from devstral_ls.features.fixes import Fix, Tools
 from devstral_ls.features.questions import (
     AFTER_LINES,
+    MAX_CALLS_TOKENS,
     MAX_EXPLANATION_TOKENS,
     MAX_FIX_TOKENS,
+    MAX_FUNCTION_TOKENS,
     NEAR_LINES,
     Window,
     as_words,
     block_in,
     line_edits,
+    to_call,
     to_explain,
     to_fix,
+    to_simplify,
     window_of,
 )
 from devstral_ls.features.routing import Work
@@ -96,6 +102,48 @@ def explanation_from(reply: Reply, errand: Errand) -> str:
     return words
 
 
+def parcel_for_simplification(errand: Errand, offset: int) -> Parcel | str:
+    """The question about the function on whose first line `offset` stands, or why none is asked."""
+    return _about_function(errand, lines_of_function(errand.document, offset), Work.SIMPLIFICATION)
+
+
+def simplification_from(reply: Reply, errand: Errand, offer: Offer, tools: Tools) -> Offer | None:
+    """The function in a reply, if it takes and is called what the old one is, says less, and no checker objects."""
+    document, lines = errand.document, lines_of_function(errand.document, offer.span.start)
+    old = _shown_lines(errand, lines) if lines else None
+    new = block_in(reply.text) if reply.is_whole else None
+    if old is None or isinstance(old, str) or new is None or lines is None:
+        return None
+    if any(MASK in each.new_text for each in line_edits(document, lines[0], old, new.split("\n"))):
+        return None
+    theirs = replace(offer, title=f"Simplify: as {errand.remote.host} writes it", is_generated=True)
+    return simplify.rewritten(theirs, document, tools, old, new)
+
+
+def parcel_for_calls(errand: Errand, offset: int) -> Parcel | str:
+    """The question what a function may be called with in its test, or why none is asked."""
+    return _about_function(errand, unit_tests.source_of(errand.document, offset), Work.TEST)
+
+
+def test_from(reply: Reply, errand: Errand, offer: Offer, tools: Tools) -> Offer | None:
+    """A test of the calls in a reply that were made here, in a copy of the project: what they return is ours."""
+    calls = (block_in(reply.text) or "").split("\n")
+    done = unit_tests.resolve_with(offer, errand.document, tools, calls)
+    return replace(done, title=f"{done.title}; called as {errand.remote.host} would") if done else None
+
+
+def _about_function(errand: Errand, lines: tuple[int, int] | None, work: Work) -> Parcel | str:
+    if lines is None:
+        return "there is no function on that line any more"
+    shown = _shown_lines(errand, lines)
+    if isinstance(shown, str):
+        return shown
+    source, language_id = "\n".join(shown), errand.document.language_id
+    if work is Work.TEST:
+        return _asked(errand, to_call(source, language_id), MAX_CALLS_TOKENS, work)
+    return _asked(errand, to_simplify(source, language_id), MAX_FUNCTION_TOKENS, work)
+
+
 def _asked(errand: Errand, question: ChatPrompt, max_tokens: int, work: Work) -> Parcel:
     return _parcel(errand, Chat(question.system, question.user), max_tokens, work)
 
@@ -116,6 +164,29 @@ def _parcel(
 
 def _window(errand: Errand, line: int) -> Window | str:
     """The masked lines around `line`, or why they stay here."""
+    hidden = _masked_text(errand)
+    if not isinstance(hidden, Masked):
+        return hidden
+    return window_of(errand.document, hidden.text, line, name=_path(errand))
+
+
+def _shown_lines(errand: Errand, lines: tuple[int, int]) -> list[str] | str:
+    """These lines, masked, or why they stay here."""
+    hidden = _masked_text(errand)
+    if not isinstance(hidden, Masked):
+        return hidden
+    return hidden.text.split("\n")[lines[0] : lines[1] + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A whole text without its secrets, with as many lines."""
+
+    text: str
+
+
+def _masked_text(errand: Errand) -> Masked | str:
+    """What may be shown of a document, or why it stays here."""
     reason = reason_to_stay(errand.root, errand.file)
     if reason is not None:
         return f"{errand.document.path} stays here: {reason}"
@@ -123,7 +194,7 @@ def _window(errand: Errand, line: int) -> Window | str:
     hidden = masked(text, errand.document.language_id)
     if hidden is None or len(hidden.split("\n")) != errand.document.lines.n_lines:
         return f"{errand.document.path} stays here: it may hold a private key, or has line endings of its own"
-    return window_of(errand.document, hidden, line, name=_path(errand))
+    return Masked(hidden)
 
 
 def _near(document: Document, problem: Problem) -> tuple[int, int]:

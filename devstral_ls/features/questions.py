@@ -11,7 +11,7 @@ from devstral_ls.text import Document, Edit, Span
 
 BEFORE_LINES, AFTER_LINES = 80, 40  # of the window around a place
 NEAR_LINES = 3  # above and below a problem, that may be rewritten
-MAX_FIX_TOKENS, MAX_EXPLANATION_TOKENS = 400, 500
+MAX_FIX_TOKENS, MAX_EXPLANATION_TOKENS, MAX_CALLS_TOKENS, MAX_FUNCTION_TOKENS = 400, 500, 300, 800
 MAX_EXPLANATION_CHARACTERS = 3_000
 _LINK = re.compile(r"\]\(")
 _FENCED = re.compile(r"```[^\n`]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
@@ -30,6 +30,11 @@ _TO_SUM_UP = (
 _TO_SIMPLIFY = (
     "You write functions in fewer and clearer words. Behaviour, name and parameters stay exactly as they are. "
     "Answer with the whole function only, in one fenced block, with its indentation."
+)
+
+_TO_CALL = (
+    "You choose inputs for tests of a function: usual ones, and those at its limits. "
+    "Answer with at most six calls of it, one a line, in one fenced block. Give literals only; expect nothing."
 )
 
 
@@ -83,6 +88,10 @@ def to_sum_up(source: str, language_id: str) -> ChatPrompt:
 
 def to_simplify(source: str, language_id: str) -> ChatPrompt:
     return ChatPrompt(_TO_SIMPLIFY, fence(source.split("\n"), language_id))
+
+
+def to_call(source: str, language_id: str) -> ChatPrompt:
+    return ChatPrompt(_TO_CALL, fence(source.split("\n"), language_id))
 
 
 def block_in(answer: str) -> str | None:

@@ -12,6 +12,8 @@ class Work(StrEnum):
     TYPING = "typing"
     FIX = "fix"
     EXPLANATION = "explanation"
+    SIMPLIFICATION = "simplification"
+    TEST = "test"
 
 
 class Way(StrEnum):
@@ -23,11 +25,11 @@ class Way(StrEnum):
 
 
 # Not what is asked with every key: it is much, it is unfinished, and the answer would come too late.
-_MAY_LEAVE = frozenset({Work.FIX, Work.EXPLANATION})
+_MAY_LEAVE = frozenset({Work.FIX, Work.EXPLANATION, Work.SIMPLIFICATION, Work.TEST})
 
 
 def way_for(work: Work, n_characters: int, answer: Answer) -> Way:
-    """The way of one piece of work; fixes come here only when nothing local could be proven."""
+    """The way of one piece of work; all but explanations come here only when nothing local could be proven."""
     if work not in _MAY_LEAVE or MAX_PARCEL_CHARACTERS < n_characters or answer is Answer.REFUSED:
         return Way.STAY
     return Way.OUT if answer is Answer.ALLOWED else Way.ASK_FIRST

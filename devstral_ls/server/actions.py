@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.errors import RemoteError
+from devstral_ls.errors import NoCalls, RemoteError
 from devstral_ls.server import from_lsp
 from devstral_ls.server.capabilities import EXPLANATION_KIND
 from devstral_ls.server.checking import programs_for
@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # checkers and features are imported by a thread, when somebo
     from devstral_ls.features.hover import Explanation
     from devstral_ls.features.python_tree import Function
     from devstral_ls.features.writer import Writer
-    from devstral_ls.remote.parcel import Reply
+    from devstral_ls.remote.parcel import Parcel, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +76,32 @@ async def resolve(snapshot: Snapshot, document: Document, offer: "Offer", cancel
     return await snapshot.checking.run(partial(_resolved, snapshot, document, offer, writer))
 
 
+async def resolve_anywhere(
+    snapshot: Snapshot, document: Document, offer: "Offer", cancel: CancelToken
+) -> "Offer | None":
+    """The same, and where this machine came to nothing a remote model may be asked."""
+    try:
+        resolved = await resolve(snapshot, document, offer, cancel)
+    except NoCalls:
+        resolved = await resolve_outside(snapshot, document, offer, cancel)
+        if resolved is None:
+            raise
+        return resolved
+    return resolved or await resolve_outside(snapshot, document, offer, cancel)
+
+
 async def resolve_outside(
     snapshot: Snapshot, document: Document, offer: "Offer", cancel: CancelToken
 ) -> "Offer | None":
-    """A fix that a remote model writes and our checkers prove; `RemoteError` says why none was asked for."""
-    errand = snapshot.outside.errand(document, snapshot.roots) if offer.action == "fix" else None
-    if errand is None or offer.problem is None:
+    """What a remote model writes and our checkers accept; `RemoteError` says why none was asked for."""
+    errand = snapshot.outside.errand(document, snapshot.roots)
+    if errand is None:
         return None
-    from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
-
-    parcel = await snapshot.checking.run(partial(errands.parcel_for_fix, errand, offer.problem))
+    parcel = await snapshot.checking.run(partial(_parcel_for, errand, offer))
+    if parcel is None:
+        return None
     reply = await snapshot.outside.deliver(errand, parcel, cancel)
-    return await snapshot.checking.run(partial(_proven_outside, snapshot, errand, offer, reply))
+    return await snapshot.checking.run(partial(_accepted_from_outside, snapshot, errand, offer, reply))
 
 
 async def explain_outside(snapshot: Snapshot, place: Place, cancel: CancelToken) -> str:
@@ -166,6 +180,7 @@ def _offers(
     from devstral_ls.features import code_actions  # noqa: PLC0415 - for start-up
 
     tools, facts = _tools(snapshot, document), _facts(snapshot)
+    errand = snapshot.outside.errand(document, snapshot.roots)
     asked = code_actions.Asked(
         document=document,
         span=span,
@@ -173,16 +188,16 @@ def _offers(
         only=tuple(str(getattr(kind, "value", kind)) for kind in context.only or ()),
         has_model=facts.get("infill") is not None,
         answers=str(facts["model"]) if facts.get("chat") else "",
+        elsewhere="" if errand is None or errand.remote.infill != "none" else errand.remote.host,
     )
-    return Offered(document, code_actions.offers(asked, tools, cancel), tuple(_explainers(snapshot, asked)))
+    return Offered(document, code_actions.offers(asked, tools, cancel), tuple(_explainers(asked, errand)))
 
 
-def _explainers(snapshot: Snapshot, asked: "Asked") -> Iterator[Explainer]:
+def _explainers(asked: "Asked", errand: "Errand | None") -> Iterator[Explainer]:
     if not asked.wants(EXPLANATION_KIND):
         return
     if asked.answers:
         yield Explainer(asked.answers, asked.span.start, is_here=True)
-    errand = snapshot.outside.errand(asked.document, snapshot.roots)
     if errand is not None:
         yield Explainer(errand.remote.host, asked.span.start, is_here=False)
 
@@ -194,11 +209,30 @@ def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "W
     return code_actions.resolve(offer, document, tools, writer)
 
 
-def _proven_outside(snapshot: Snapshot, errand: "Errand", offer: "Offer", reply: "Reply") -> "Offer | None":
+def _parcel_for(errand: "Errand", offer: "Offer") -> "Parcel | str | None":
+    """What is asked elsewhere about an offer, or why nothing is; None for what is only done here."""
     from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
 
-    assert offer.problem is not None
+    match offer.action:
+        case "fix" if offer.problem is not None:
+            return errands.parcel_for_fix(errand, offer.problem)
+        case "simplify" if offer.problem is None:
+            return errands.parcel_for_simplification(errand, offer.span.start)
+        case "unit_tests":
+            return errands.parcel_for_calls(errand, offer.span.start)
+        case _:
+            return None
+
+
+def _accepted_from_outside(snapshot: Snapshot, errand: "Errand", offer: "Offer", reply: "Reply") -> "Offer | None":
+    from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
+
     tools = _tools(snapshot, errand.document)
+    if offer.action == "simplify":
+        return errands.simplification_from(reply, errand, offer, tools)
+    if offer.action == "unit_tests":
+        return errands.test_from(reply, errand, offer, tools)
+    assert offer.problem is not None
     fix = errands.fix_from(reply, errand, offer.problem, tools, CancelToken())
     return replace(offer, title=fix.title, edits=fix.edits) if fix else None
 

@@ -65,9 +65,7 @@ async def resolve_code_action(snapshot: Snapshot, params: types.CodeAction, canc
     document = snapshot.document(chosen.uri, chosen.version)
     if document is None:
         raise JsonRpcContentModified("the document has changed since this was offered")
-    offer = await actions.resolve(snapshot, document, chosen.offer, cancel)
-    if offer is None:
-        offer = await _or_refused(actions.resolve_outside(snapshot, document, chosen.offer, cancel))
+    offer = await _or_refused(actions.resolve_anywhere(snapshot, document, chosen.offer, cancel))
     _refuse_if_stale(snapshot, document)
     if offer is None:
         raise JsonRpcRequestFailed(f"nothing could be proven for: {chosen.offer.title}")

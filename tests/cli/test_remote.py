@@ -61,6 +61,29 @@ def test_from_a_choice_to_its_end(tmp_path: Path, home: dict[str, str]) -> None:
     assert "server: none; nothing leaves this machine" in told("remote", "status").out
 
 
+def test_what_is_left_is_fixed_elsewhere(tmp_path: Path, home: dict[str, str]) -> None:
+    """Only what this machine could not mend is asked, and only what the checkers prove is written."""
+    file = write_project(tmp_path)
+    file.write_text('password = "hunter2"\n\n\ndef area(width):\n    return width * whatever_it_is\n')
+    fixed = "```\n\n\ndef area(width):\n    return width * width\n```"
+
+    def told(*arguments: str | Path) -> Ran:
+        return run_command(*arguments, environment=home)
+
+    assert "no remote server is chosen" in told("fix", file, "--remote").err
+    with on_stage(answers(fixed)) as stage:
+        told("remote", "use", stage.url, "--model", "big", "--key", "env:REMOTE_KEY")
+        assert "nobody allowed text of this folder" in told("fix", file, "--remote").err
+        told("remote", "allow", file.parent)
+        assert [] == stage.received
+        assert (1, []) == (told("fix", file).code, stage.received)
+        ran = told("fix", file, "--remote")
+        assert (0, 1) == (ran.code, len(stage.received)), ran
+        assert f"as 127.0.0.1:{stage.port} writes it" in ran.out
+        assert 'password = "hunter2"\n\n\ndef area(width):\n    return width * width\n' == file.read_text()
+        assert (0, 1) == (told("fix", file, "--remote").code, len(stage.received))
+
+
 def test_a_preview_is_answered_with_no(tmp_path: Path, home: dict[str, str]) -> None:
     """Where nobody says yes, nothing is sent; the text was shown."""
     file = write_project(tmp_path)

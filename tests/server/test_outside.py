@@ -24,24 +24,39 @@ REQUEST_FAILED = -32803
 class Talk:
     """One editor, one server process with its data folder, one open document."""
 
-    def __init__(self, editor: Editor, root: Path, data: Path) -> None:
+    def __init__(self, editor: Editor, root: Path, data: Path, text: str, name: str) -> None:
         self.editor, self.root, self.data = editor, root, data
-        self.uri = (root / "app.py").as_uri()
-        (root / "app.py").write_text(TEXT)
+        self.uri = (root / name).as_uri()
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
         folders = [{"uri": root.as_uri(), "name": root.name}]
-        editor.initialize(CAPABILITIES, workspaceFolders=folders)
-        editor.open(TEXT, self.uri)
+        options = {"trusted_folders": [str(root)]}
+        editor.initialize(CAPABILITIES, workspaceFolders=folders, initializationOptions=options)
+        editor.open(text, self.uri)
         editor.inline(0, 0, self.uri)  # so that the model is loaded
 
-    def actions(self, *only: str) -> list[dict[str, Any]]:
-        place = {"line": 1, "character": 20}
-        context = {"diagnostics": [], "only": list(only)}
+    def allow(self) -> None:
+        """The user has said yes."""
+        remote = choice.load(self.data)
+        assert remote is not None
+        consent.give(self.data, self.root, remote, consent.Answer.ALLOWED)
+
+    def actions(
+        self, *only: str, line: int = 1, character: int = 20, said: tuple[dict[str, Any], ...] = ()
+    ) -> list[dict[str, Any]]:
+        place = {"line": line, "character": character}
+        context = {"diagnostics": list(said), "only": list(only)}
         params = {"textDocument": {"uri": self.uri}, "range": {"start": place, "end": place}, "context": context}
         return list(self.editor.ask("textDocument/codeAction", params))
 
     def resolve_fix(self) -> dict[str, Any]:
         """The reply to choosing the fix that is not proven yet."""
         (action,) = (each for each in self.actions("quickfix") if "edit" not in each)
+        return self.editor.reply(self.editor.request("codeAction/resolve", action))
+
+    def chosen(self, kind: str) -> dict[str, Any]:
+        """The reply to choosing the only action of a kind on the first line."""
+        (action,) = self.actions(kind, line=0, character=4)
         return self.editor.reply(self.editor.request("codeAction/resolve", action))
 
     def answer(self, choice: str | None) -> str:
@@ -55,14 +70,14 @@ class Talk:
 def talk(process: StartProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Talk]:
     """Starts a server whose user chose the server at a URL."""
 
-    def start(url: str, **fields: Any) -> Talk:
+    def start(url: str, *, text: str = TEXT, name: str = "app.py", **fields: Any) -> Talk:
         data, root = tmp_path / "data", tmp_path / "project"
         monkeypatch.setenv("DEVSTRAL_LS_DATA", str(data))
         root.mkdir()
         if url:
             choice.save(data, choice.remote_of({"url": url, "model": "big", **fields}))
         editor, _ = process(said={"return": " 1"})
-        return Talk(editor, root, data)
+        return Talk(editor, root, data, text, name)
 
     return start
 
@@ -130,6 +145,88 @@ def test_a_place_is_explained(talk: Callable[..., Talk]) -> None:
         assert words == speaker.editor.notification("window/showMessage")["message"]
 
 
+BRANCHES = "def is_big(n):\n    if n > 10:\n        return True\n    else:\n        return False\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("```\ndef is_big(n):\n    return n > 10\n```", "    return n > 10\n"),
+        ("```\ndef is_big(n, limit):\n    return n > limit\n```", None),  # another function
+        ("```\ndef is_big(n):\n    return n > ten\n```", None),  # the checkers object
+        ("It is simple already.", None),
+    ],
+)
+def test_a_function_is_simplified_elsewhere(talk: Callable[..., Talk], said: str, expected: str | None) -> None:
+    """Where the model at hand follows no instructions: what comes back is the same function, shorter and clean."""
+    with on_stage(answers(said)) as stage:
+        speaker = talk(stage.url, text=BRANCHES)
+        assert "may be asked, and choose this again" in speaker.chosen("refactor.rewrite.simplify")["error"]["message"]
+        speaker.answer(ALLOW)
+        reply = speaker.chosen("refactor.rewrite.simplify")
+        (sending,) = read_log(speaker.data)
+        assert (stage.received, "simplification") == ([sending.content], sending.why)
+        if expected is None:
+            assert "nothing could be proven" in reply["error"]["message"]
+        else:
+            (edits,) = reply["result"]["edit"]["changes"].values()
+            assert expected in "".join(each["newText"] for each in edits)
+            assert f"as 127.0.0.1:{stage.port} writes it" in reply["result"]["title"]
+
+
+WANTS_WORDS = "def shout(word):\n    return word.upper() + '!'\n"
+
+
+def test_a_test_is_called_as_a_remote_model_would(talk: Callable[..., Talk]) -> None:
+    """Nothing here says what it takes: the calls come from elsewhere, what they return is found out here."""
+    marks = "```python\nshout('a')\nshout(__import__('os').getcwd())\nassert shout('') == 'wrong'\n```"
+    with on_stage(answers(marks)) as stage:
+        speaker = talk(stage.url, text=WANTS_WORDS)
+        (speaker.root / "test_app.py").touch()  # an editor that makes no files is here
+        speaker.allow()
+        reply = speaker.chosen("refactor.rewrite.test")
+        assert "result" in reply, reply
+        assert f"called as 127.0.0.1:{stage.port} would" in reply["result"]["title"]
+        written = json.dumps(reply["result"]["edit"])
+        assert "shout('a') == 'A!'" in written.replace('\\"', "'")
+        assert "shout('') == '!'" in written.replace('\\"', "'")
+        assert "getcwd" not in written
+        assert ["test"] == [each.why for each in read_log(speaker.data)]
+
+
+SECRET = "ghp_" + "A1b2C3d4" * 4 + "E5f6"
+TRAPPED = f"""\
+import os
+password = "hunter2"
+os.environ["AWS_SECRET_ACCESS_KEY"] = "tiny-secret"
+origin = "https://ada:lovelace@git.example.com/a.git"
+print(undefined_{SECRET})
+"""
+
+
+def test_a_red_team_finds_nothing_in_the_bytes(talk: Callable[..., Talk]) -> None:
+    """Secrets in the file, its name, a diagnostic, git's remotes, and what else lies in the folder."""
+    with on_stage(answers("No idea.")) as stage:
+        speaker = talk(stage.url, text=TRAPPED, name=f"{SECRET}/app.py")
+        speaker.allow()
+        (speaker.root / ".git").mkdir()
+        (speaker.root / ".git" / "config").write_text('[remote "origin"]\n\turl = https://x:remote-pw@corp.example/a\n')
+        (speaker.root / ".env").write_text("KEY=of-the-environment\n")
+        span = {"start": {"line": 4, "character": 6}, "end": {"line": 4, "character": 12}}
+        words = f"F821 Undefined name, see {speaker.root}/x, token {SECRET}"
+        told = {"range": span, "message": words, "source": "ruff", "code": "F821"}
+        for action in speaker.actions("quickfix", line=4, character=6, said=(told,)):
+            speaker.editor.reply(speaker.editor.request("codeAction/resolve", action))
+        (explain,) = speaker.actions("refactor.explain", line=4, character=6)
+        speaker.editor.reply(speaker.editor.request("workspace/executeCommand", explain["command"]))
+        assert {"fix", "explanation"} == {each.why for each in read_log(speaker.data)}
+        sent = b"".join(stage.received).decode()
+        assert sent == b"".join(each.content for each in read_log(speaker.data)).decode()
+        secrets = (SECRET, "hunter2", "tiny-secret", "lovelace", "remote-pw", "corp.example", "of-the-environment")
+        names = (str(speaker.root), str(Path.home()), speaker.root.name + "/")
+        assert [] == [each for each in (*secrets, *names) if each in sent]
+
+
 def test_typing_never_leaves(talk: Callable[..., Talk]) -> None:
     """Whatever was allowed."""
     with on_stage(answers("x")) as stage:
@@ -149,7 +246,8 @@ def test_a_workspace_cannot_choose(talk: Callable[..., Talk]) -> None:
     with on_stage(answers(FIXED)) as stage:
         speaker = talk("")
         bait = {"url": stage.url, "model": "big", "remote": stage.url, "remote_url": stage.url, "key": "env:HOME"}
-        bait |= {"model": stage.url, "socket": "/bait", "infill": "suffix", "allow": True}
+        bait |= {"model": stage.url, "socket": "/bait", "infill": "suffix", "allow": True, "share_engine": True}
+        bait |= {"checkers": [{"name": "bait", "command": ["touch", str(speaker.root / "ran")]}], "runtime": "/bait"}
         (speaker.root / "remote.json").write_text(json.dumps({"url": stage.url, "model": "big"}))
         (speaker.root / ".devstral").mkdir()
         (speaker.root / ".devstral" / "remote.json").write_text(json.dumps({"url": stage.url, "model": "big"}))
@@ -157,6 +255,8 @@ def test_a_workspace_cannot_choose(talk: Callable[..., Talk]) -> None:
         assert "nothing could be proven" in speaker.resolve_fix()["error"]["message"]
         assert [] == speaker.actions("refactor.explain")
         assert [] == stage.received
+        assert "is_shared" not in speaker.editor.ask("devstral/metrics", {})
+        assert not (speaker.root / "ran").exists()
         assert {"suggestions.sqlite3"} >= {
             path.name for path in speaker.data.glob("*.*") if "sqlite3-" not in path.name
         }

@@ -21,6 +21,7 @@ class Asked:
     only: tuple[str, ...] = ()
     has_model: bool = False  # whether `resolve` will have a writer of holes; an offer itself never has one
     answers: str = ""  # the name of the model, where it follows instructions
+    elsewhere: str = ""  # the name of a remote model that may be asked where this machine comes to nothing
 
     def wants(self, kind: str) -> bool:
         """Whether `kind` is asked for: kinds are dotted paths, and asking for one asks for all below it."""

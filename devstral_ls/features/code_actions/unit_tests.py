@@ -10,18 +10,18 @@ it says what the function does, not what it should do. Elsewhere nothing is run,
 import ast
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Outcome, Project, Ty
-from devstral_ls.errors import CheckerFailed
+from devstral_ls.errors import CheckerFailed, NoCalls
 from devstral_ls.features.calls import raises_of
 from devstral_ls.features.code_actions.action import Asked, Elsewhere, Offer
 from devstral_ls.features.endings import LineEnd
 from devstral_ls.features.fixes import Tools
-from devstral_ls.features.python_tree import own_nodes, parse, span_of
+from devstral_ls.features.python_tree import first_line, own_nodes, parse, span_of
 from devstral_ls.features.unit_tests.places import Home, home_of, imported_as, module_of
 from devstral_ls.features.unit_tests.trials import Origin, Trial, from_calls, from_docstring, from_types, from_written
 from devstral_ls.features.unit_tests.writing import AS_DOCUMENTED, AS_IT_IS, Case, Named, Written, written
@@ -45,7 +45,8 @@ def offer(asked: Asked, tools: Tools, cancel: CancelToken) -> Iterator[Offer]:  
     asks_model = project.is_trusted and asked.has_model and len(trials) < _ENOUGH
     # A menu is asked for with every step of the cursor: calls elsewhere are read when somebody chooses this.
     is_called = project.is_trusted and any(f"{node.name}(" in each.text for each in tools.neighbours)
-    if trials or asks_model or is_called:
+    is_asked_elsewhere = project.is_trusted and bool(asked.elsewhere)
+    if trials or asks_model or is_called or is_asked_elsewhere:
         how = "expect what it returns now" if project.is_trusted else "from the examples of its docstring, not run"
         start = span_of(node, asked.document.text, asked.document.lines).start
         yield Offer(
@@ -75,6 +76,32 @@ class _Subject:
 
 def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | None) -> Offer | None:
     """The test as an edit of its file, when it has passed, or when it could not be run and says what is documented."""
+    return _resolved(offer, document, tools, lambda subject: _written_trials(subject, writer) if writer else [])
+
+
+def resolve_with(offer: Offer, document: Document, tools: Tools, calls: Sequence[str]) -> Offer | None:
+    """The same with calls that somebody else wrote, of which those with literals are made; only where things run."""
+    if tools.project is None or not tools.project.is_trusted:
+        return None
+    return _resolved(offer, document, tools, lambda subject: list(_called(calls, subject.node.name)))
+
+
+def source_of(document: Document, offset: int) -> tuple[int, int] | None:
+    """The first and the last line of the function that is tested."""
+    node = _function(document, offset)
+    return None if node is None or node.end_lineno is None else (first_line(node) - 1, node.end_lineno - 1)
+
+
+def _called(calls: Sequence[str], name: str) -> Iterator[Trial]:
+    for each in calls:
+        _, opening, rest = each.partition(f"{name}(")
+        if opening and (trial := from_written(rest, name)) is not None:
+            yield trial
+
+
+def _resolved(
+    offer: Offer, document: Document, tools: Tools, write: Callable[["_Subject"], list[Trial]]
+) -> Offer | None:
     start_s = time.monotonic()
     subject = _subject(document, offer.span.start, tools)
     if subject is None:
@@ -82,13 +109,13 @@ def resolve(offer: Offer, document: Document, tools: Tools, writer: Writer | Non
     node, home = subject.node, subject.home
     around = itertools.chain(tools.neighbours, subject.project.holding(f"{node.name}("))
     trials = _trials(node, document, tools, around)
-    if writer is not None and subject.project.is_trusted and len(trials) < _ENOUGH:
-        trials += _written_trials(subject, writer)
+    if subject.project.is_trusted and len(trials) < _ENOUGH:
+        trials += write(subject)
     trials = [each for each in _distinct(trials) if each.call not in home.document.text]
     try:
         test, how = _rehearsed(subject, trials, tools) if subject.project.is_trusted else _unrun(subject, trials, tools)
     except CheckerFailed as error:
-        raise CheckerFailed(f"no test of {node.name}: {error}") from None
+        raise type(error)(f"no test of {node.name}: {error}") from None
     title = f"Write a test of {node.name}: {how} · {(time.monotonic() - start_s) * 1e3:.0f} ms"
     version = home.document.version if home.path in subject.project.opened else None
     elsewhere = Elsewhere(home.document, test.edits_of(home.document), version=version, is_new=home.is_new)
@@ -121,7 +148,7 @@ def _unrun(subject: _Subject, trials: Sequence[Trial], tools: Tools) -> tuple[Wr
 def _checked(subject: _Subject, cases: Sequence[Case], why: str, tools: Tools) -> tuple[Written, str]:
     """The test, and who finds nothing new wrong in its file."""
     if not cases:
-        raise CheckerFailed("no call of it that is not tested yet gives a value that can be written down")
+        raise NoCalls("no call of it that is not tested yet gives a value that can be written down")
     test = written(subject.home, subject.named, cases, why)
     if test is None:
         raise CheckerFailed(f"{subject.home.path} is not Python as it stands")
