@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the session owns one of these
 
 PAUSE_S = 0.15  # a cursor that runs through a file stops nowhere
 NEAR_LINES = 3  # what was read for one line serves those around it
+MAX_CHARACTERS = 300_000  # parsing more keeps everybody waiting for a moment, which only somebody who types is worth
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class Warming:
 async def read_ahead(snapshot: "Snapshot", uri: str, position: types.Position, cancel: CancelToken) -> None:
     """Have the model read what it would be shown if somebody typed at the end of this line."""
     place = snapshot.place(uri, position)
-    if not isinstance(place, Place) or not snapshot.settings.read_ahead:
+    if not isinstance(place, Place) or not snapshot.settings.read_ahead or MAX_CHARACTERS < len(place.document.text):
         return
     if snapshot.settings.reason_off(place.document.language_id, place.document.path) is not None:
         return

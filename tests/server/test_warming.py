@@ -106,6 +106,16 @@ def test_nothing_is_read_where_that_is_unwanted(connect: Connect, given: dict[st
     assert 0 == n_read_ahead(editor)
 
 
+def test_what_takes_long_to_parse_is_not_read(connect: Connect) -> None:
+    """A huge text is read when somebody types in it."""
+    editor = connect().editor
+    editor.initialize()
+    editor.open("x = 1\n" * (warming.MAX_CHARACTERS // 6 + 1))
+    stop_cursor(editor, 10)
+    stop_cursor(editor, 5_000)
+    assert 0 == n_read_ahead(editor)
+
+
 def test_a_new_index_is_read(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the files of the project are known, what the model is told of them is read before the next key."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
