@@ -1,9 +1,10 @@
 """The model reads before anybody types, and only there where that saves something."""
 
+import time
 from pathlib import Path
 
 import pytest
-from editor import URI, Editor
+from editor import PATIENCE_S, URI, Editor
 from server_fixtures import Connect
 
 from devstral_ls.engine.request import Priority
@@ -11,7 +12,6 @@ from devstral_ls.server import warming
 
 FUNCTION = "def add(a, b):\n    return a + b\n\n\n"
 TEXT = FUNCTION * 30
-MAX_QUESTIONS = 5_000
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +27,10 @@ def n_read_ahead(editor: Editor) -> int:
 
 def wait_for_reading(editor: Editor, more_than: int = 0) -> int:
     """Ask until the model has read more than so many tokens ahead."""
-    for _ in range(MAX_QUESTIONS):
-        if more_than < (n_read := n_read_ahead(editor)):
-            return n_read
-    raise AssertionError("nothing was read ahead")
+    deadline_s = time.monotonic() + PATIENCE_S
+    while (n_read := n_read_ahead(editor)) <= more_than:
+        assert time.monotonic() < deadline_s, "nothing was read ahead"
+    return n_read
 
 
 def stop_cursor(editor: Editor, line: int, only: list[str] | None = None) -> None:
@@ -126,11 +126,7 @@ def test_a_new_index_is_read(connect: Connect, tmp_path: Path, monkeypatch: pyte
     editor = connect().editor
     editor.initialize(workspaceFolders=[{"uri": root.as_uri(), "name": "root"}])
     editor.open(FUNCTION, uri=uri)
-    for _ in range(MAX_QUESTIONS):
-        ahead = [each for each in editor.ask("devstral/metrics")["recent"] if each["priority"] == Priority.PREFILL]
-        if 1 < len(ahead):
-            break
-    assert 1 < len(ahead)
+    wait_for_reading(editor, wait_for_reading(editor))
     editor.inline(4, 0, uri=uri)
     typed = [each for each in editor.ask("devstral/metrics")["recent"] if each["priority"] == Priority.TYPING]
     assert 1 == typed[-1]["n_prefilled_tokens"]
