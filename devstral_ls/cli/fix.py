@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.cli.asking import ask, errand_about
+from devstral_ls.cli.asking import ask, chosen_remote, errand_about
 from devstral_ls.cli.checking import Workbench, read_declarations
 from devstral_ls.cli.files import read_document, suffixes_of
-from devstral_ls.errors import UsageError
+from devstral_ls.errors import DevstralError, RemoteError, UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` needs no checkers
     from devstral_ls.checkers import Problem
@@ -63,14 +63,18 @@ def fix(
     codes = tuple(code.strip() for code in select.split(",") if code.strip())
     suffixes = suffixes_of({"python", *(language for each in declarations for language in each.languages)})
     finish = _print_diff if diff else _leave if check else _write
+    if remote:
+        chosen_remote()  # or nothing is begun
     try:
         for path in _files(paths, suffixes, tally):
             try:
-                cleaned = _cleaned(path, workbench, codes, is_remote=remote)
+                cleaned, stopped = _cleaned(path, workbench, codes, is_remote=remote)
                 finish(path, cleaned)
             except UsageError as error:
                 _refuse(tally, error)
                 continue
+            if stopped is not None:
+                _refuse(tally, stopped)
             _report(path, cleaned)
             _count(tally, cleaned)
     finally:
@@ -83,7 +87,10 @@ def fix(
         raise typer.Exit(EXIT_LEFT)
 
 
-def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...], *, is_remote: bool) -> "Cleaned":
+def _cleaned(
+    path: Path, workbench: Workbench, codes: tuple[str, ...], *, is_remote: bool
+) -> "tuple[Cleaned, RemoteError | None]":
+    """The text after its fixes, and why the remote model was not asked about all that is left."""
     from devstral_ls.features.fixes import fix_everything, is_clear  # noqa: PLC0415  for start-up
 
     def is_wanted(problem: "Problem") -> bool:
@@ -93,7 +100,7 @@ def _cleaned(path: Path, workbench: Workbench, codes: tuple[str, ...], *, is_rem
     tools = workbench.tools_for(path, document)
     cleaned = fix_everything(document, tools, CancelToken(), budget_ms=BUDGET_MS, wanted=is_wanted)
     if not is_remote or not cleaned.left:
-        return cleaned
+        return cleaned, None
     from devstral_ls.features.fixes_elsewhere import fix_what_is_left  # noqa: PLC0415  for start-up
 
     errand = errand_about(path, cleaned.document)
@@ -120,7 +127,7 @@ def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
         yield from (Path(place, name) for name in sorted(names) if name.endswith(suffixes))
 
 
-def _refuse(tally: _Tally, error: UsageError) -> None:
+def _refuse(tally: _Tally, error: DevstralError) -> None:
     """One line for one file."""
     tally.n_refused += 1
     print(f"devstral-ls: {error}", file=sys.stderr)

@@ -21,8 +21,8 @@ def fix_what_is_left(
     tools: Tools,
     ask: Callable[[Parcel], Reply],
     wanted: Callable[[Problem], bool],
-) -> Cleaned:
-    """The text with what the remote model mended; raises `RemoteError` where a file has to stay here."""
+) -> tuple[Cleaned, RemoteError | None]:
+    """The text with what the remote model mended, and what ended the asking before all was asked."""
     asked: set[tuple[str, str, str]] = set()
     while len(asked) < MAX_QUESTIONS:
         problem = next((each for each in cleaned.left if _name(cleaned, each) not in asked), None)
@@ -32,13 +32,16 @@ def fix_what_is_left(
         about = replace(errand, document=cleaned.document)
         parcel = parcel_for_fix(about, problem)
         if isinstance(parcel, str):
-            raise RemoteError(parcel)
-        fix = fix_from(ask(parcel), about, problem, tools, CancelToken())
+            return cleaned, RemoteError(parcel)
+        try:
+            fix = fix_from(ask(parcel), about, problem, tools, CancelToken())
+        except RemoteError as error:
+            return cleaned, error
         if fix is not None:
             document = replace(cleaned.document, text=apply_edits(cleaned.document.text, fix.edits))
             left = tuple(each for each in examine(document, tools.checkers).mistakes if wanted(each))
             cleaned = replace(cleaned, document=document, fixes=(*cleaned.fixes, fix), left=left)
-    return cleaned
+    return cleaned, None
 
 
 def _name(cleaned: Cleaned, problem: Problem) -> tuple[str, str, str]:

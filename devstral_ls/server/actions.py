@@ -97,7 +97,7 @@ async def resolve_outside(
     errand = snapshot.outside.errand(document, snapshot.roots)
     if errand is None:
         return None
-    parcel = await snapshot.checking.run(partial(_parcel_for, errand, offer))
+    parcel = await snapshot.checking.run(partial(_parcel_for, snapshot, errand, offer))
     if parcel is None:
         return None
     reply = await snapshot.outside.deliver(errand, parcel, cancel)
@@ -209,8 +209,11 @@ def _resolved(snapshot: Snapshot, document: Document, offer: "Offer", writer: "W
     return code_actions.resolve(offer, document, tools, writer)
 
 
-def _parcel_for(errand: "Errand", offer: "Offer") -> "Parcel | str | None":
-    """What is asked elsewhere about an offer, or why nothing is; None for what is only done here."""
+def _parcel_for(snapshot: Snapshot, errand: "Errand", offer: "Offer") -> "Parcel | str | None":
+    """What is asked elsewhere about an offer, or why nothing is; None for what is only done here.
+
+    Calls are asked for only where they could be made.
+    """
     from devstral_ls.features import errands  # noqa: PLC0415 - for start-up
 
     match offer.action:
@@ -218,7 +221,7 @@ def _parcel_for(errand: "Errand", offer: "Offer") -> "Parcel | str | None":
             return errands.parcel_for_fix(errand, offer.problem)
         case "simplify" if offer.problem is None:
             return errands.parcel_for_simplification(errand, offer.span.start)
-        case "unit_tests":
+        case "unit_tests" if snapshot.settings.trusts(errand.root):
             return errands.parcel_for_calls(errand, offer.span.start)
         case _:
             return None

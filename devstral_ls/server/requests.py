@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.errors import PromptError, RemoteError
+from devstral_ls.errors import CheckerFailed, PromptError, RemoteError
 from devstral_ls.server import actions, from_lsp, to_lsp
 from devstral_ls.server.capabilities import ACCEPT, CURSOR_MOVED, EXPLAIN
 from devstral_ls.server.contents import context_page
@@ -81,10 +81,10 @@ def _refuse_what_cannot_be_made(snapshot: Snapshot, offer: "Offer") -> None:
 
 
 async def _or_refused(work: Coroutine[None, None, _Result]) -> _Result:
-    """The result of work that a model elsewhere, or one that is asked, may refuse; or an error with the reason."""
+    """The result of work that a model or a checker may refuse; or an error with the reason."""
     try:
         return await work
-    except (RemoteError, PromptError) as error:
+    except (RemoteError, PromptError, CheckerFailed) as error:
         raise JsonRpcRequestFailed(str(error)) from None
 
 

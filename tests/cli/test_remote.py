@@ -84,6 +84,19 @@ def test_what_is_left_is_fixed_elsewhere(tmp_path: Path, home: dict[str, str]) -
         assert (0, 1) == (told("fix", file, "--remote").code, len(stage.received))
 
 
+def test_what_is_fixed_here_is_kept_where_nothing_can_be_asked(tmp_path: Path, home: dict[str, str]) -> None:
+    """A server that fails costs one line for each file, and the next file is not left out for it."""
+    first = write_project(tmp_path)
+    second = first.with_name("second.py")
+    for file in (first, second):
+        file.write_text("import json\n\n\ndef load(text):\n    return jsn.loads(text)\n\n\nprint(whatever_it_is)\n")
+    with on_stage(answers("x")) as stage:
+        run_command("remote", "use", stage.url, "--model", "big", environment=home)
+    ran = run_command("fix", first, second, "--remote", environment=home)
+    assert (2, 2) == (ran.code, ran.err.count("devstral-ls: nobody allowed text of this folder"))
+    assert all("return json.loads(text)\n" in file.read_text() for file in (first, second))
+
+
 def test_a_preview_is_answered_with_no(tmp_path: Path, home: dict[str, str]) -> None:
     """Where nobody says yes, nothing is sent; the text was shown."""
     file = write_project(tmp_path)

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -41,7 +42,16 @@ def test_the_server_loads_nothing_of_a_terminal() -> None:
     assert "typer" not in done.stderr
 
 
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.usefixtures("as_in_a_terminal")
 def test_a_server_in_a_terminal_ends_quietly() -> None:
     """Somebody tries it by hand, and presses Ctrl-C."""
     program = [sys.executable, "-m", "devstral_ls", "serve"]

@@ -24,13 +24,13 @@ REQUEST_FAILED = -32803
 class Talk:
     """One editor, one server process with its data folder, one open document."""
 
-    def __init__(self, editor: Editor, root: Path, data: Path, text: str, name: str) -> None:
+    def __init__(self, editor: Editor, root: Path, data: Path, text: str, name: str, *, is_trusted: bool) -> None:
         self.editor, self.root, self.data = editor, root, data
         self.uri = (root / name).as_uri()
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
         folders = [{"uri": root.as_uri(), "name": root.name}]
-        options = {"trusted_folders": [str(root)]}
+        options = {"trusted_folders": [str(root)] if is_trusted else []}
         editor.initialize(CAPABILITIES, workspaceFolders=folders, initializationOptions=options)
         editor.open(text, self.uri)
         editor.inline(0, 0, self.uri)  # so that the model is loaded
@@ -70,14 +70,14 @@ class Talk:
 def talk(process: StartProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Talk]:
     """Starts a server whose user chose the server at a URL."""
 
-    def start(url: str, *, text: str = TEXT, name: str = "app.py", **fields: Any) -> Talk:
+    def start(url: str, *, text: str = TEXT, name: str = "app.py", is_trusted: bool = True, **fields: Any) -> Talk:
         data, root = tmp_path / "data", tmp_path / "project"
         monkeypatch.setenv("DEVSTRAL_LS_DATA", str(data))
         root.mkdir()
         if url:
             choice.save(data, choice.remote_of({"url": url, "model": "big", **fields}))
         editor, _ = process(said={"return": " 1"})
-        return Talk(editor, root, data, text, name)
+        return Talk(editor, root, data, text, name, is_trusted=is_trusted)
 
     return start
 
@@ -192,6 +192,19 @@ def test_a_test_is_called_as_a_remote_model_would(talk: Callable[..., Talk]) -> 
         assert "shout('') == '!'" in written.replace('\\"', "'")
         assert "getcwd" not in written
         assert ["test"] == [each.why for each in read_log(speaker.data)]
+
+
+DOCUMENTED = 'def shout(word):\n    """Loudly.\n\n    >>> shout("a")\n    \'A\'\n    """\n    return word.upper()\n'
+
+
+def test_calls_that_could_not_be_made_are_not_asked_for(talk: Callable[..., Talk]) -> None:
+    """In a folder that its user does not trust nothing runs, so a reply would be for nothing."""
+    with on_stage(answers("```\nshout('b')\n```")) as stage:
+        speaker = talk(stage.url, text=DOCUMENTED, is_trusted=False)
+        (speaker.root / "test_app.py").write_text("from app import shout\n\n\nassert shout('a') == 'A'\n")
+        speaker.allow()
+        assert "no test of shout" in speaker.chosen("refactor.rewrite.test")["error"]["message"]
+        assert [] == stage.received
 
 
 SECRET = "ghp_" + "A1b2C3d4" * 4 + "E5f6"

@@ -88,12 +88,12 @@ def test_steps_are_no_jumps(connect: Connect) -> None:
     editor = connect().editor
     editor.initialize()
     editor.open(TEXT)
-    n_first = wait_for_reading(editor)
-    stop_cursor(editor, TEXT.count("\n") - 2)
+    wait_for_reading(editor)
+    for n_up in (1, 2, 3, 2):
+        stop_cursor(editor, TEXT.count("\n") - n_up)
     stop_cursor(editor, 0, only=["source.fixAll"])
-    stop_cursor(editor, 10)
-    n_second = wait_for_reading(editor, n_first)
-    assert n_second - n_first < 1.5 * n_first
+    recent = editor.ask("devstral/metrics")["recent"]
+    assert [Priority.PREFILL] == [each["priority"] for each in recent]
 
 
 @pytest.mark.parametrize("given", [{"read_ahead": False}, {"disabled_languages": ["python"]}])

@@ -138,7 +138,9 @@ function M.attach(buffer)
       M.tell_cursor(buffer)
     end,
   })
-  M.tell_cursor(buffer)
+  if buffer == vim.api.nvim_get_current_buf() then
+    M.tell_cursor(buffer)
+  end
   if vim.lsp.inline_completion and is_enabled then
     vim.lsp.inline_completion.enable(true, { bufnr = buffer })
   end
