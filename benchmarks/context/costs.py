@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from gold import source_files
 from recall import tokens_of
 from record import record
-from repositories import HELD_OUT, TUNED, folder_of
+from repositories import LINES, folder_of
 
 from devstral_ls.context import Budget, Sources, Workspace, gather
 from devstral_ls.context.columns import Columns, arrays_of, open_published
@@ -155,7 +155,7 @@ print(Path("/proc/self/status").read_text())
 def copy_lines(root: Path, n_lines: int) -> int:
     """Files of the pinned repositories below `root`, until there are so many lines; the number there is."""
     n_copied = 0
-    for requirement in (*TUNED, *HELD_OUT):
+    for requirement in LINES:
         for path in source_files(folder_of(requirement)):
             if n_lines <= n_copied:
                 return n_copied

@@ -57,41 +57,46 @@ def context(
     n_tokens = budget or _BUDGET_TOKENS[task]
     engine = open_chosen_engine(settings_of(model=model))
     try:
-        explanation = _explain(spot, n_tokens, engine)
+        explanation = _explain(spot, n_tokens, task, engine)
     finally:
         engine.close()
     if as_json:
         print(json.dumps(asdict(explanation), ensure_ascii=False, indent=2))
     else:
-        _show(explanation, n_tokens)
+        _show(explanation)
 
 
-def _explain(spot: str, n_tokens: int, engine: "Engine") -> "Explanation":
-    from devstral_ls.context import Budget, Sources, Workspace  # noqa: PLC0415  for start-up
+def _explain(spot: str, n_tokens: int, task: Task, engine: "Engine") -> "Explanation":
+    from devstral_ls.context import Budget, Purpose, Sources, Workspace  # noqa: PLC0415  for start-up
+    from devstral_ls.context.census import census  # noqa: PLC0415  for start-up
     from devstral_ls.context.explanation import explain  # noqa: PLC0415  for start-up
 
     parsed = Spot.parse(spot)
     place = parsed.place_in(read_document(parsed.path))
+    suffix_tokens, stable_tokens = n_tokens * 15 // 100, n_tokens // 2
     shares = Budget(
-        prefix_tokens=n_tokens * 35 // 100,
-        suffix_tokens=n_tokens * 15 // 100,
-        stable_tokens=n_tokens // 2,
+        prefix_tokens=n_tokens - suffix_tokens - stable_tokens,
+        suffix_tokens=suffix_tokens,
+        stable_tokens=stable_tokens,
         count_tokens=engine.count_tokens,
+        purpose=Purpose.TYPING if task is Task.COMPLETE else Purpose.READING,
     )
     with Workspace((root_of(parsed.path),)) as workspace:
         workspace.open_index(near=[place.document.path])
         if not workspace.wait_for_index(INDEX_WAIT_S):
             print("the index is not finished; what is shown may miss files", file=sys.stderr)
-        return explain(place, budget=shares, sources=Sources(workspace=workspace))
+        files_left_out = census(workspace.indexed_paths())
+        return explain(place, budget=shares, sources=Sources(workspace=workspace), files_left_out=files_left_out)
 
 
-def _show(explanation: "Explanation", n_tokens: int) -> None:
+def _show(explanation: "Explanation") -> None:
     from rich.text import Text  # noqa: PLC0415  for start-up
 
     from devstral_ls.cli.ghost import terminal  # noqa: PLC0415  for start-up
     from devstral_ls.features.context_page import page  # noqa: PLC0415  for start-up
 
     console = terminal()
-    for line in page(explanation, n_tokens):
+    for line in page(explanation):
         words = Text.assemble(*((run.words, _STYLES.get(run.role, "")) for run in line))
-        console.print(words, no_wrap=True, overflow="ellipsis")
+        # Only a screen has an edge: what goes into a file or a pipe is whole.
+        console.print(words, no_wrap=True, overflow="ellipsis" if console.is_terminal else "ignore", crop=False)

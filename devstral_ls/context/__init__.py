@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from devstral_ls.context.gathering import gather
     from devstral_ls.context.neighbours import Neighbours
-    from devstral_ls.context.pieces import Budget, Context, CountTokens, Piece
+    from devstral_ls.context.pieces import Budget, Context, CountTokens, Piece, Purpose
     from devstral_ls.context.workspace import WATCHED_FILES, Sources, Workspace
 
-__all__ = ["WATCHED_FILES", "Budget", "Context", "CountTokens", "Neighbours", "Piece", "Sources", "Workspace", "gather"]
+__all__ = [
+    "WATCHED_FILES",
+    "Budget",
+    "Context",
+    "CountTokens",
+    "Neighbours",
+    "Piece",
+    "Purpose",
+    "Sources",
+    "Workspace",
+    "gather",
+]
 
 _HOMES = {"gather": "gathering", "Neighbours": "neighbours"}
-_HOMES |= dict.fromkeys(("Budget", "Context", "CountTokens", "Piece"), "pieces")
+_HOMES |= dict.fromkeys(("Budget", "Context", "CountTokens", "Piece", "Purpose"), "pieces")
 _HOMES |= dict.fromkeys(("WATCHED_FILES", "Sources", "Workspace"), "workspace")
 
 

@@ -141,6 +141,11 @@ class Columns:
     def file_rows(self) -> Mapping[str, int]:
         return {path: row for row, path in enumerate(self.paths)}
 
+    @cached_property
+    def importer_of_symbol(self) -> Postings:
+        """By symbol: the files that import it."""
+        return self.imported_of_file.inverted(self.n_symbols)
+
     def name_rows(self, keys: NDArray[np.uint64]) -> Ints:
         """The rows of names by their keys, NO_ROW for the unknown."""
         return _rows_of(self.name_key, keys)

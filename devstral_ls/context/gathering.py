@@ -2,19 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from heapq import merge
 from itertools import islice
+
+import numpy as np
 
 from devstral_ls.context.columns import Columns
 from devstral_ls.context.facts import Fact
 from devstral_ls.context.imports import Target, resolve_imports
 from devstral_ls.context.layout import Layout, next_layout
 from devstral_ls.context.open_texts import read_document
-from devstral_ls.context.pack import Candidate, candidates
+from devstral_ls.context.pack import MIN_SCORE, Candidate, candidates
 from devstral_ls.context.pieces import Budget, Context, Piece
 from devstral_ls.context.query import Query, query_at
 from devstral_ls.context.rank import rank
+from devstral_ls.context.reading import is_outdated, reader_for
 from devstral_ls.context.records import Record, SourceText
 from devstral_ls.context.secrets import is_secret_path
 from devstral_ls.context.tokens import TokenCounts
@@ -41,7 +44,7 @@ def gather(place: Place, *, budget: Budget, sources: Sources) -> Context:
     counts = sources.workspace.counts.use(budget.count_tokens)
     with span("context.gather"):
         return Context(
-            stable=_stable(place, budget.stable_tokens, sources, counts),
+            stable=_stable(place, budget, sources, counts),
             suffix=suffix_window(place, budget.suffix_tokens, counts),
             volatile="",
             prefix=prefix_window(place, budget.prefix_tokens, counts),
@@ -54,13 +57,10 @@ def wanted_at(place: Place, sources: Sources, budget_tokens: int) -> list[Candid
     Not many more than could fit in the budget: each one's file has to be looked up.
     """
     n_wanted = min(MAX_WANTED, max(MIN_WANTED, budget_tokens // TOKENS_A_SYMBOL))
-    source = read_document(place.document)
-    targets = [*resolve_imports(source, sources.finder(source.path)), *_receivers(place, sources)]
-    elsewhere = [target for target in targets if target.source.path != source.path]
-    query = query_at(place, source.outline, source.record.names, elsewhere)
+    query = _query(place, sources)
     indexes = sources.workspace.columns
     overlay = _overlay(query, sources, indexes)
-    hidden = {*overlay, source.path}
+    hidden = {*overlay, query.path}
     while True:
         found = list(islice(_ranked(query, (*indexes, sources.workspace.columns_of(overlay)), hidden), n_wanted))
         outdated = {each.path for each in found[:MAX_CHECKED]} - hidden
@@ -71,18 +71,51 @@ def wanted_at(place: Place, sources: Sources, budget_tokens: int) -> list[Candid
         hidden |= outdated
 
 
-def _stable(place: Place, budget_tokens: int, sources: Sources, counts: TokenCounts) -> tuple[Piece, ...]:
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """How many symbols the workspace has for a place."""
+
+    n_symbols: int
+    n_in_document: int  # they stand in the windows, as far as there is room
+    n_below: int  # that score less than is ever shown
+
+
+def survey_at(place: Place, sources: Sources) -> Survey:
+    """Every symbol that could be shown, counted by what speaks against it."""
+    query = _query(place, sources)
+    n_symbols = n_in_document = n_below = 0
+    for columns in sources.workspace.columns:
+        own = columns.file_rows.get(query.path)
+        n_own = 0 if own is None else len(columns.symbols_of(own))
+        n_symbols += columns.n_symbols
+        n_in_document += n_own
+        n_below += int(np.count_nonzero(rank(query, columns).scores < MIN_SCORE)) - n_own
+    return Survey(n_symbols, n_in_document, n_below)
+
+
+def _query(place: Place, sources: Sources) -> Query:
+    source = read_document(place.document)
+    targets = [*resolve_imports(source, sources.finder(source.path)), *_receivers(place, sources)]
+    elsewhere = [target for target in targets if target.source.path != source.path]
+    paths = {target.source.path for target in elsewhere}
+    libraries = frozenset(path for path in paths if not sources.workspace.is_own(path))
+    return query_at(place, source.outline, source.record.names, elsewhere, libraries)
+
+
+def _stable(place: Place, budget: Budget, sources: Sources, counts: TokenCounts) -> tuple[Piece, ...]:
+    budget_tokens = budget.stable_tokens
     if budget_tokens <= 0:
         return ()
-    workspace, path = sources.workspace, place.document.path
-    old = workspace.layouts.get(path, Layout())
+    workspace, key = sources.workspace, (place.document.path, budget.purpose)
+    old = workspace.layouts.get(key, Layout())
     around = _around(place, workspace.semantics.known(place), workspace.generation)
-    now = {shown: sources.source(shown) for shown in {each.path for each in old.chosen}}
-    is_true = not any(_is_outdated(each, now[each.path]) for each in old.chosen)
+    is_true = not is_outdated(old.chosen, sources)
     if is_true and old.around == around and old.budget_tokens == budget_tokens:
         return old.pieces
-    fresh = next_layout(old if is_true else Layout(), wanted_at(place, sources, budget_tokens), budget_tokens, counts)
-    workspace.remember_layout(path, replace(fresh, around=around, budget_tokens=budget_tokens))
+    wanted = wanted_at(place, sources, budget_tokens)
+    reader = reader_for(budget, place, sources)
+    fresh = next_layout(old if is_true else Layout(), wanted, budget_tokens, counts, reader)
+    workspace.remember_layout(key, replace(fresh, around=around, budget_tokens=budget_tokens))
     return fresh.pieces
 
 
@@ -95,13 +128,6 @@ def _around(place: Place, facts: tuple[Fact, ...], generation: int) -> tuple[int
         line_before if is_import else _NO_OPENERS.sub("", line_before),
         hash((place.after, facts, generation)),
     )
-
-
-def _is_outdated(candidate: Candidate, now: SourceText | None) -> bool:
-    """Whether a shown symbol is not there any more, or not as it is shown."""
-    if now is None:
-        return True
-    return now.outline is not candidate.outline and candidate.key[1:] not in now.outline.signatures
 
 
 def _overlay(query: Query, sources: Sources, indexes: tuple[Columns, ...]) -> dict[str, Record]:

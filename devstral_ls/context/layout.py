@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from devstral_ls.context.pack import Candidate, choose, piece_tokens, pieces_of
 from devstral_ls.context.pieces import Piece
+from devstral_ls.context.tiers import Reader
 from devstral_ls.context.tokens import TokenCounts
 
 # Of the value of the best wanted symbols, the share whose absence is worth a new layout.
@@ -29,20 +30,29 @@ class Layout:
     budget_tokens: int = 0
 
 
-def next_layout(old: Layout, wanted: Sequence[Candidate], budget_tokens: int, counts: TokenCounts) -> Layout:
-    """The old layout with what is newly wanted at its end, or a new one where that would not do."""
+def next_layout(
+    old: Layout,
+    wanted: Sequence[Candidate],
+    budget_tokens: int,
+    counts: TokenCounts,
+    reader: Reader | None = None,
+) -> Layout:
+    """The old layout with the signatures of what is newly wanted at its end, or a new one where that would not do.
+
+    A reader fills what room is left in a new one, and nothing of that changes while the layout stays.
+    """
     shown = {each.key for each in old.chosen}
     n_used = sum(piece_tokens(piece, counts) for piece in old.pieces)
     if not old.chosen or budget_tokens < n_used:
-        return _fresh(wanted, budget_tokens, counts)
+        return _fresh(wanted, budget_tokens, counts, reader)
     missing = [each for each in wanted[:N_BEST] if each.key not in shown]
     appended = choose(missing, budget_tokens - n_used, counts)
     still_missing = sum(each.score for each in missing) - sum(each.score for each in appended)
     if MAX_MISSING_SHARE * sum(each.score for each in wanted[:N_BEST]) < still_missing:
-        return _fresh(wanted, budget_tokens, counts)
+        return _fresh(wanted, budget_tokens, counts, reader)
     return Layout((*old.chosen, *(each.alone() for each in appended)), (*old.pieces, *pieces_of(appended)))
 
 
-def _fresh(wanted: Sequence[Candidate], budget_tokens: int, counts: TokenCounts) -> Layout:
-    chosen = choose(wanted, int(budget_tokens * FRESH_SHARE), counts)
+def _fresh(wanted: Sequence[Candidate], budget_tokens: int, counts: TokenCounts, reader: Reader | None) -> Layout:
+    chosen = choose(wanted, int(budget_tokens * FRESH_SHARE), counts, reader)
     return Layout(tuple(each.alone() for each in chosen), pieces_of(chosen))

@@ -18,6 +18,7 @@ _TELLING_DECORATOR = re.compile(
 )
 _REPEATING_DECORATOR = re.compile(r"@\w+\.(setter|deleter|getter)\b")
 _SYMBOL_KINDS = frozenset(Kind)
+_NO_DEFINITIONS = frozenset({"__all__", "__slots__"})  # they speak of names that are defined elsewhere
 
 TOP = -1  # where the whole text starts, as the parent of a region
 Text = TypeVar("Text", bytes, str)
@@ -298,7 +299,7 @@ def _parent(each: Found, symbols: list[Symbol], enclosing: list[int]) -> int | N
 
 
 def _symbol(each: Found, parent: int | None, decorators: list[str]) -> Symbol | None:
-    if parent is None or any(_REPEATING_DECORATOR.match(line) for line in decorators):
+    if parent is None or each.name in _NO_DEFINITIONS or any(_REPEATING_DECORATOR.match(line) for line in decorators):
         return None
     told = [line for line in decorators if _TELLING_DECORATOR.match(line)]
     return Symbol(

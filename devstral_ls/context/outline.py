@@ -1,5 +1,6 @@
 """Values: what one text defines and imports, read once by `syntax` and used by everybody else here."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -78,23 +79,29 @@ class Outline:
         return parent
 
     @cached_property
-    def signatures(self) -> frozenset[tuple[str, str]]:
-        """The signature of every symbol, with the name of its owner."""
-        return frozenset((self.owner_name(symbol), symbol.signature) for symbol in self.symbols)
+    def headings(self) -> tuple[tuple[str, ...], ...]:
+        """By symbol: all that is shown with it, the signatures of what encloses it from the top level down to its own.
 
-    def owner_name(self, symbol: Symbol) -> str:
-        """The name of the symbol that encloses `symbol`, or an empty string."""
-        return "" if symbol.is_top_level else self.symbols[symbol.parent].name
+        The owners' whole signatures: a class whose bases have changed stands otherwise above each of its members.
+        """
+        headings: list[tuple[str, ...]] = []
+        for symbol in self.symbols:  # an owner stands before what it owns
+            above = () if symbol.is_top_level else headings[symbol.parent]
+            headings.append((*above, symbol.signature))
+        return tuple(headings)
+
+    @cached_property
+    def by_heading(self) -> Mapping[tuple[str, ...], int]:
+        """The first symbol that is shown in each way."""
+        first: dict[tuple[str, ...], int] = {}
+        for index, heading in enumerate(self.headings):
+            first.setdefault(heading, index)
+        return first
 
     @cached_property
     def repeats(self) -> frozenset[int]:
         """The symbols that would be shown as an earlier one is, as those defined once in each branch of an `if`."""
-        first: dict[tuple[str, str], int] = {}
-        return frozenset(
-            index
-            for index, symbol in enumerate(self.symbols)
-            if first.setdefault((self.owner_name(symbol), symbol.signature), index) != index
-        )
+        return frozenset(range(len(self.symbols))) - frozenset(self.by_heading.values())
 
     @cached_property
     def line_counts(self) -> dict[object, list[int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 CountTokens = Callable[[str], int]
 
@@ -15,15 +16,23 @@ class Piece:
     why: str
 
 
+class Purpose(StrEnum):
+    """What a context is for: the names of what will be written next, or the sense of what stands there."""
+
+    TYPING = "typing"
+    READING = "reading"  # to repair or to explain
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How many tokens each part of the prompt may take, and who counts them."""
+    """How many tokens each part of the prompt may take, who counts them, and what they are for."""
 
     prefix_tokens: int
     suffix_tokens: int
     stable_tokens: int
     volatile_tokens: int = 0
     count_tokens: CountTokens
+    purpose: Purpose = Purpose.TYPING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

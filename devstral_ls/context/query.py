@@ -32,9 +32,16 @@ class Query:
     words: Mapping[str, float]  # words that the near names are made of
     bases: tuple[str, ...]  # base classes of the classes around the cursor, the innermost first
     targets: tuple[Target, ...]  # what the text imports
+    libraries: frozenset[str]  # paths of those of them that are other people's code
 
 
-def query_at(place: Place, outline: Outline, names: Mapping[str, int], targets: Sequence[Target]) -> Query:
+def query_at(
+    place: Place,
+    outline: Outline,
+    names: Mapping[str, int],
+    targets: Sequence[Target],
+    libraries: frozenset[str] = frozenset(),
+) -> Query:
     """The query of a place in a text whose outline and names are known."""
     near = _near_names(place)
     return Query(
@@ -46,6 +53,7 @@ def query_at(place: Place, outline: Outline, names: Mapping[str, int], targets: 
         words=_near_words(near),
         bases=_enclosing_bases(outline, place.line),
         targets=tuple(targets),
+        libraries=libraries,
     )
 
 

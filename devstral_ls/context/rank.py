@@ -22,37 +22,41 @@ N_SPREAD_SYMBOLS = 48
 MAX_BASE_DEPTH = 4
 _BASE_DECAY = 0.7
 _NOT_NEAR = 0.45
+_LIBRARY = 0.3  # of a library that is imported as a whole little is meant, and models know the well-known ones
 SAME_FOLDER = 1.0
 OWN_FILE = 0.0
 _UNKNOWN_PART = -2
 
-WEIGHTS: Mapping[str, float] = MappingProxyType(
+# By feature: its weight, and what it means.
+_TABLE: Mapping[str, tuple[float, str]] = MappingProxyType(
     {
-        "imported": 12.0,  # imported by name; less when it is not named near the cursor
-        "imported_member": 1.2,  # member of an imported class
-        "inherited": 5.0,  # member of a class that the class around the cursor is made from
-        "module": 2.5,  # top level of an imported module
-        "module_named": 3.0,  # the same, and the text names it already
-        "near": 2.4,  # its name stands near the cursor
-        "attribute": 2.5,  # a member whose name the text uses after a dot
-        "shared": 1.0,  # its name occurs in the text and few files use it
-        "hint": 1.5,  # member of a class that a near name suggests
-        "hinted": 1.0,  # such a class itself
-        "words": 5.0,  # its name shares words with the names near the cursor (BM25)
-        "similar": 2.0,  # files with the same rare names use its name
-        "similar_import": 4.0,  # such files import it
-        "graph": 0.8,  # near in the graph of imports: personalised PageRank of its file
-        "file": 1.2,  # its file is imported
-        "path": 0.3,  # its file is in the same folder or one close by
-        "popular": 0.5,  # many files use its name
-        "popular_import": 1.5,  # many files import it
-        "popular_member": 4.0,  # a member of a class at hand whose name many files use
-        "sibling": 1.0,  # files in the same folder import it
-        "signature": 1.6,  # a type in the signatures of the best symbols, or a member of one
-        "test": -2.0,  # its file is a test and the cursor's is not
-        "private": -1.0,  # marked as private by its author
+        "imported": (12.0, "imported by name; less when it is not named near the cursor"),
+        "imported_member": (1.2, "member of an imported class"),
+        "inherited": (5.0, "member of a class that the class around the cursor is made from"),
+        "module": (2.5, "top level of an imported module"),
+        "module_named": (3.0, "top level of an imported module, and the text names it already"),
+        "near": (2.4, "its name stands near the cursor"),
+        "attribute": (2.5, "a member whose name the text uses after a dot"),
+        "shared": (1.0, "its name occurs in the text and few files use it"),
+        "hint": (1.5, "member of a class that a near name suggests"),
+        "hinted": (1.0, "a class that a near name suggests"),
+        "words": (5.0, "its name shares words with the names near the cursor (BM25)"),
+        "similar": (2.0, "files with the same rare names use its name"),
+        "similar_import": (4.0, "files with the same rare names import it"),
+        "graph": (0.8, "near in the graph of imports: personalised PageRank of its file"),
+        "file": (1.2, "its file is imported"),
+        "path": (0.3, "its file is in the same folder or one close by"),
+        "popular": (0.5, "many files use its name"),
+        "popular_import": (1.5, "many files import it"),
+        "popular_member": (4.0, "a member of a class at hand whose name many files use"),
+        "sibling": (1.0, "files in the same folder import it"),
+        "signature": (1.6, "a type in the signatures of the best symbols, or a member of one"),
+        "test": (-2.0, "its file is a test and the cursor's is not"),
+        "private": (-1.0, "marked as private by its author"),
     }
 )
+WEIGHTS = MappingProxyType({name: weight for name, (weight, _) in _TABLE.items()})
+MEANINGS = MappingProxyType({name: meaning for name, (_, meaning) in _TABLE.items()})
 FEATURES = tuple(WEIGHTS)
 
 
@@ -183,6 +187,8 @@ def _imported(query: Query, columns: Columns) -> tuple[Floats, Floats, Floats]:
             continue
         is_near = target.written is None or target.written.bound_name in query.near
         weight = 1.0 if is_near else _NOT_NEAR
+        if target.symbol is None and target.source.path in query.libraries:
+            weight *= _LIBRARY
         files[file] = max(files[file], weight)
         if target.symbol is None:
             modules[file] = max(modules[file], weight)

@@ -7,11 +7,15 @@
     LIMIT = 20
 
 The embedded model is trained on exactly this form, so a change here is a change of the model.
+Where there is room, a symbol may have the first line of its documentation below it, or its whole body.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from textwrap import indent
+from types import MappingProxyType
 
 from devstral_ls.context.outline import Kind, Outline, Symbol
+from devstral_ls.context.tiers import PLAIN, Detail, Tier, without_indent
 
 _INDENT = "    "
 # Languages whose declarations end in a colon; all others get a semicolon or an open brace.
@@ -19,23 +23,45 @@ _COLON_LANGUAGES = {"python"}
 _WITHOUT_BODY = frozenset({Kind.VARIABLE, Kind.FIELD})
 
 
-def render_skeleton(outline: Outline, chosen: Iterable[int]) -> str:
-    """The signatures of the `chosen` symbols in the order of the file, each under the classes it belongs to."""
+Details = Mapping[int, Detail]
+_NO_DETAILS: Details = MappingProxyType({})
+
+
+def render_skeleton(outline: Outline, chosen: Iterable[int], details: Details = _NO_DETAILS) -> str:
+    """The `chosen` symbols in the order of the file, each under the classes it belongs to."""
     shown = _with_owners(outline, set(chosen))
     owners = {outline.symbols[index].parent for index in shown}
-    return "\n".join(_rendered(outline, index, has_members=index in owners) for index in sorted(shown))
+    bodies = [index for index, detail in details.items() if detail.tier is Tier.BODY]
+    return "\n".join(
+        _rendered(outline, index, details.get(index, PLAIN), has_members=index in owners)
+        for index in sorted(shown)
+        if not any(is_inside(outline, index, body) for body in bodies)
+    )
 
 
-def render_symbol(outline: Outline, index: int) -> str:
+def render_symbol(outline: Outline, index: int, detail: Detail = PLAIN) -> str:
     """One symbol's lines, as if nothing of what it owns were shown."""
-    return _rendered(outline, index, has_members=False)
+    return _rendered(outline, index, detail, has_members=False)
 
 
-def _rendered(outline: Outline, index: int, *, has_members: bool) -> str:
+def is_inside(outline: Outline, index: int, body: int) -> bool:
+    """Whether one symbol stands in the body of another: `self.items = []`, a field of the class, in `__init__`."""
+    symbol, other = outline.symbols[index], outline.symbols[body]
+    return index != body and other.first_line <= symbol.first_line and symbol.last_line <= other.last_line
+
+
+def _rendered(outline: Outline, index: int, detail: Detail, *, has_members: bool) -> str:
     symbol = outline.symbols[index]
-    text = symbol.signature + _ending(symbol, outline.language_id, has_members=has_members)
-    indent = _INDENT * _depth(outline, symbol)
-    return indent + text.replace("\n", f"\n{indent}")
+    text = symbol.signature
+    if detail.tier is Tier.BODY:
+        decorators = text.rpartition("\n")[0]
+        text = f"{decorators}\n{without_indent(detail.body)}" if decorators else without_indent(detail.body)
+    elif detail.tier is Tier.DOC:
+        text += f'{_ending(symbol, outline.language_id, has_members=True)}\n{_INDENT}"""{symbol.doc}"""'
+    else:
+        text += _ending(symbol, outline.language_id, has_members=has_members)
+    level = _INDENT * _depth(outline, symbol)
+    return indent(text, level) if level else text
 
 
 def _ending(symbol: Symbol, language_id: str, *, has_members: bool) -> str:

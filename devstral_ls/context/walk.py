@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
@@ -30,20 +31,38 @@ class Found:
     n_bytes: int
 
 
+class Omission(StrEnum):
+    """Why a file or folder is not indexed."""
+
+    LINK = "a link"
+    VENDORED = "a folder of other people's code, or of what tools make"
+    CONFIDENTIAL = "its name is that of files that hold secrets"
+    IGNORED = "an ignore file names it"
+    TOO_LARGE = "larger than 1 MB"
+    NO_TEXT = "binary, not UTF-8, generated or not readable"
+
+
+LeaveOut = Callable[[Omission, str], None]  # is told of what is left out, a folder with a slash at its end
+
+
+def _tell_nobody(_omission: Omission, _path: str) -> None:
+    pass
+
+
 def is_too_wide(root: Path) -> bool:
     """Whether a root is a whole disk or a whole home folder: nobody means that as a project."""
     resolved = root.resolve()
     return resolved == Path(resolved.anchor) or resolved == Path.home().resolve()
 
 
-def walk(root: Path, near: Sequence[str] = ()) -> Iterator[Found]:
+def walk(root: Path, near: Sequence[str] = (), leave_out: LeaveOut = _tell_nobody) -> Iterator[Found]:
     """The files below `root`: first those in the folders of the `near` paths, then level by level.
 
     Links are not followed. What git would ignore, secrets, vendored folders and large files are left out.
     """
     own = {os.path.dirname(path) for path in near}  # noqa: PTH120  relative names, no files
     later: list[Found] = []
-    for found in islice(_walk_levels(root), MAX_FILES):
+    for found in islice(_walk_levels(root, leave_out), MAX_FILES):
         if os.path.dirname(found.path) in own or not own:  # noqa: PTH120  as above
             yield found
         else:
@@ -51,7 +70,7 @@ def walk(root: Path, near: Sequence[str] = ()) -> Iterator[Found]:
     yield from later
 
 
-def _walk_levels(root: Path) -> Iterator[Found]:
+def _walk_levels(root: Path, leave_out: LeaveOut) -> Iterator[Found]:
     waiting: deque[tuple[str, tuple[Rules, ...]]] = deque([("", (_git_excludes(root),))])
     n_folders = 0
     while waiting and n_folders < MAX_FOLDERS:
@@ -62,16 +81,40 @@ def _walk_levels(root: Path) -> Iterator[Found]:
         for entry in entries:
             path = folder + entry.name
             if entry.is_dir(follow_symlinks=False):
-                if not _is_left_out(path, entry.name, chain):
+                omission = _omission_of_folder(path, entry.name, chain)
+                if omission is None:
                     waiting.append((f"{path}/", chain))
-            elif entry.is_file(follow_symlinks=False) and language_of(path):
+                else:
+                    leave_out(omission, f"{path}/")
+            elif language_of(path):
                 found = _found(path, entry)
-                if found and not is_secret_path(path) and not is_ignored(path, chain, is_folder=False):
+                omission = _omission_of_file(path, entry, found, chain)
+                if omission is not None:
+                    leave_out(omission, path)
+                elif found is not None:
                     yield found
 
 
-def _is_left_out(path: str, name: str, chain: Sequence[Rules]) -> bool:
-    return name in VENDORED_FOLDERS or is_secret_path(f"{path}/") or is_ignored(path, chain, is_folder=True)
+def _omission_of_folder(path: str, name: str, chain: Sequence[Rules]) -> Omission | None:
+    if name in VENDORED_FOLDERS:
+        return Omission.VENDORED
+    if is_secret_path(f"{path}/"):
+        return Omission.CONFIDENTIAL
+    return Omission.IGNORED if is_ignored(path, chain, is_folder=True) else None
+
+
+def _omission_of_file(
+    path: str, entry: os.DirEntry[str], found: Found | None, chain: Sequence[Rules]
+) -> Omission | None:
+    if not entry.is_file(follow_symlinks=False):
+        return Omission.LINK
+    if found is None:
+        return Omission.NO_TEXT
+    if MAX_FILE_BYTES < found.n_bytes:
+        return Omission.TOO_LARGE
+    if is_secret_path(path):
+        return Omission.CONFIDENTIAL
+    return Omission.IGNORED if is_ignored(path, chain, is_folder=False) else None
 
 
 def _found(path: str, entry: os.DirEntry[str]) -> Found | None:
@@ -79,7 +122,7 @@ def _found(path: str, entry: os.DirEntry[str]) -> Found | None:
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return None
-    return Found(path, status.st_mtime_ns, status.st_size) if status.st_size <= MAX_FILE_BYTES else None
+    return Found(path, status.st_mtime_ns, status.st_size)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -19,8 +19,11 @@ from devstral_ls.context.index import Index, Watcher
 from devstral_ls.context.layout import Layout
 from devstral_ls.context.neighbours import Neighbourhood
 from devstral_ls.context.open_texts import read_document
+from devstral_ls.context.outline import Outline
+from devstral_ls.context.pieces import Purpose
 from devstral_ls.context.records import Record, SourceText, read_record
 from devstral_ls.context.roots import Root, Roots, located
+from devstral_ls.context.secrets import mask_secrets
 from devstral_ls.context.tokens import TokenCounts
 from devstral_ls.context.walk import is_too_wide, walk
 from devstral_ls.text import Document
@@ -53,7 +56,7 @@ class Workspace:
         self._wide_ones: set[Path] = set()  # too wide by our rule, but wanted
         self._left_alone: set[Path] = set()
         self.neighbourhood = Neighbourhood(self.roots, self._listing)
-        self.layouts: OrderedDict[str, Layout] = OrderedDict()
+        self.layouts: OrderedDict[tuple[str, Purpose], Layout] = OrderedDict()
         self._overlay_paths: list[str] = []
         self._overlay_records: list[Record] = []
         self._overlay = build_columns({})
@@ -133,6 +136,10 @@ class Workspace:
         stamp = next((stamp for stamp in stamps if stamp is not None), None)
         return stamp is not None and columns.file_stamp[row].tolist() == [*stamp]
 
+    def is_own(self, path: str) -> bool:
+        """Whether there is such a file in the workspace itself; else it is in a library, or only in an editor."""
+        return any((folder / inside).exists() for folder, inside in located(path, self.roots.each))
+
     def columns_of(self, records: Mapping[str, Record]) -> Columns:
         """The arrays of a few files, kept for as long as the files stay the same."""
         same = [record for _, record in sorted(records.items())]
@@ -142,10 +149,10 @@ class Workspace:
             self._overlay = build_columns(records)
         return self._overlay
 
-    def remember_layout(self, path: str, layout: Layout) -> None:
-        """Keep what is shown for a document until the next request."""
-        self.layouts[path] = layout
-        self.layouts.move_to_end(path)
+    def remember_layout(self, key: tuple[str, Purpose], layout: Layout) -> None:
+        """Keep what is shown for a document until the next request for the same purpose."""
+        self.layouts[key] = layout
+        self.layouts.move_to_end(key)
         if MAX_LAYOUTS < len(self.layouts):
             self.layouts.popitem(last=False)
 
@@ -156,6 +163,21 @@ class Workspace:
             if found is not None:
                 return found
         return None
+
+    def text(self, path: str, outline: Outline) -> str | None:
+        """The text at `path`, if it is the one that has this outline; read anew each time."""
+        for folder, inside in located(path, (*self.roots.each, *self._libraries)):
+            found = self._source_in(folder, inside, path)
+            if found is not None:
+                stamp = _stamp_of(folder / inside)
+                text = read_text(folder, inside) if found.outline == outline else None
+                return text if stamp == _stamp_of(folder / inside) == self._known[folder / inside][0] else None
+        return None
+
+    def indexed_paths(self) -> tuple[tuple[Root, Mapping[str, int]], ...]:
+        """The roots that have an index, each with the files that it knows."""
+        indexes = ((root, index.columns) for root, index in self._indexes.items())
+        return tuple((root, columns.file_rows) for root, columns in indexes if columns is not None)
 
     def _listing(self) -> Iterator[tuple[Root, Iterable[str]]]:
         """The roots, each with the names of its files: those that its index knows, or else those that are found."""
@@ -210,6 +232,14 @@ class Sources:
             if named.path == path:
                 return read_document(named)
         return self.workspace.source(path)
+
+    def text(self, path: str, outline: Outline) -> str | None:
+        """The text at `path`, if it is the one that has this outline."""
+        for document in self.documents:
+            named = self.workspace.roots.named(document)
+            if named.path == path:
+                return mask_secrets(named.text) if read_document(named).outline == outline else None
+        return self.workspace.text(path, outline)
 
     def finder(self, path: str) -> FindSource:
         """How an import in the file at `path` finds others: in its own root first, where there are several."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.context import Budget, Sources, gather
+from devstral_ls.context import Budget, Purpose, Sources, gather
 from devstral_ls.engine.request import (
     Block,
     ChatPrompt,
@@ -99,6 +99,7 @@ class Writer:
             suffix_tokens=MAX_SUFFIX_TOKENS,
             stable_tokens=MAX_STABLE_TOKENS,
             count_tokens=count,
+            purpose=Purpose.READING,
         )
         context = gather(place, budget=budget, sources=self.sources)
         return InfillPrompt(
