@@ -16,10 +16,10 @@ class LeftOut:
     example: str  # the first of them; a folder has a slash at its end
 
 
-def census(roots: Iterable[tuple[Root, Collection[str]]]) -> tuple[LeftOut, ...]:
+def census(roots: Iterable[tuple[Root, Collection[str] | None]]) -> tuple[LeftOut, ...]:
     """What is left out of these roots, each given with the paths that its index holds; walks all of them.
 
-    What the walk finds and the index has not could not be read as text.
+    What the walk finds and a finished index has not could not be read as text.
     """
     examples: dict[Omission, list[str]] = {}
     for root, indexed in roots:
@@ -28,7 +28,7 @@ def census(roots: Iterable[tuple[Root, Collection[str]]]) -> tuple[LeftOut, ...]
             examples.setdefault(omission, []).append(prefix + path)
 
         for found in walk(root.folder, leave_out=leave_out):
-            if indexed and root.prefix + found.path not in indexed:
+            if indexed is not None and root.prefix + found.path not in indexed:
                 leave_out(Omission.NO_TEXT, found.path)
     return _counted(examples)
 

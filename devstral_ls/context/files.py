@@ -1,12 +1,14 @@
 """Reading one file of a workspace safely: what must not or cannot be shown is as if it were not there."""
 
 import os
+import time
 from pathlib import Path
 
 from devstral_ls.context.secrets import is_secret_path, mask_secrets
 
 MAX_FILE_BYTES = 1_000_000
 MAX_LINE_CHARACTERS_MEAN = 200  # above it a text is generated or minified
+TICK_NS = 50_000_000  # of the clocks of disks
 
 # Editors' names for the languages; what is not listed is neither read nor indexed.
 _LANGUAGE_BY_SUFFIX = {
@@ -41,6 +43,11 @@ SUFFIXES = tuple(_LANGUAGE_BY_SUFFIX)
 def language_of(path: str) -> str:
     """The language of a file by its name, or an empty string."""
     return _LANGUAGE_BY_SUFFIX.get(os.path.splitext(path)[1], "")  # noqa: PTH122  `pathlib` took most of a walk
+
+
+def is_settled(modified_ns: int) -> bool:
+    """Whether a file that was modified then cannot be modified once more under the same time."""
+    return modified_ns < time.time_ns() - TICK_NS
 
 
 def read_text(folder: Path, path: str) -> str | None:

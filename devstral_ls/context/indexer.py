@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from devstral_ls.context.columns import CURRENT, Columns, Stamps, build_columns, open_published, save_columns
-from devstral_ls.context.files import language_of, read_text
+from devstral_ls.context.files import TICK_NS, language_of, read_text
 from devstral_ls.context.housekeeping import remove_forgotten, sign
 from devstral_ls.context.records import read_record
 from devstral_ls.context.store import Seen, Store
@@ -32,9 +32,7 @@ FILES_A_BATCH = 64
 # The first files make an index of their own, so that the first good context need not wait for all.
 N_FIRST_FILES = 400
 _LOW_PRIORITY = 10
-# Younger than a tick of its disk clock, a file may change again under the same time: it is read anew next time.
-TICK_NS = 50_000_000
-NOT_SETTLED_NS = -1
+NOT_SETTLED_NS = -1  # of a file that may change again under the same time: it is read anew next time
 MEMORY = "/dev/shm"  # noqa: S108  a folder in memory, where Linux has one; the name made in it is random
 _LOGGER = logging.getLogger(__name__)
 

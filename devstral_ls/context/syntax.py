@@ -32,6 +32,7 @@ MAX_DOC_CHARACTERS = 100
 MAX_SIGNATURE_CHARACTERS = 600
 
 _COMMENT = re.compile(r"(?m)\s#[^\"'\n]*$|(?<=[\s,;{(])//[^\"'\n]*$")
+_WHOLE_COMMENT = re.compile(r"(?m)^[ \t]*(?:#|//).*$")
 _SYMBOL_KINDS = frozenset(Kind)
 _CAPTURES = ("import", "doc", "decorator", *Kind)
 # Of a text more than this share is not read in part.
@@ -287,7 +288,7 @@ def _text_of(parts: Mapping[str, list[Node]], name: str, content: bytes) -> str:
 
 def _signature(found: Found, parts: Mapping[str, list[Node]], content: bytes) -> str:
     if found.body_start < found.end:
-        head = content[found.start : found.body_start].decode("utf-8", "replace")
+        head = _WHOLE_COMMENT.sub("", content[found.start : found.body_start].decode("utf-8", "replace"))
         return _one_line(head).rstrip(":{ ").removesuffix("=>").rstrip()[:MAX_SIGNATURE_CHARACTERS]
     whole = content[found.start : found.end].decode("utf-8", "replace").rstrip("; ")
     if found.is_attribute:

@@ -34,11 +34,12 @@ class Found:
 class Omission(StrEnum):
     """Why a file or folder is not indexed."""
 
-    LINK = "a link"
+    LINK = "a link, or no plain file"
     VENDORED = "a folder of other people's code, or of what tools make"
     CONFIDENTIAL = "its name is that of files that hold secrets"
     IGNORED = "an ignore file names it"
     TOO_LARGE = "larger than 1 MB"
+    NO_NAME = "its name is not UTF-8"
     NO_TEXT = "binary, not UTF-8, generated or not readable"
 
 
@@ -80,6 +81,9 @@ def _walk_levels(root: Path, leave_out: LeaveOut) -> Iterator[Found]:
         chain = (*chain, *_rules_in(root, folder, {entry.name for entry in entries}))
         for entry in entries:
             path = folder + entry.name
+            if not _is_text(entry.name):
+                leave_out(Omission.NO_NAME, path)
+                continue
             if entry.is_dir(follow_symlinks=False):
                 omission = _omission_of_folder(path, entry.name, chain)
                 if omission is None:
@@ -93,6 +97,15 @@ def _walk_levels(root: Path, leave_out: LeaveOut) -> Iterator[Found]:
                     leave_out(omission, path)
                 elif found is not None:
                     yield found
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written; on Unix names are bytes, of which some come as lone surrogates."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _omission_of_folder(path: str, name: str, chain: Sequence[Rules]) -> Omission | None:

@@ -12,7 +12,7 @@ from typing import Self
 
 from devstral_ls.context.columns import Columns, build_columns
 from devstral_ls.context.facts import Semantics
-from devstral_ls.context.files import SUFFIXES, language_of, read_text
+from devstral_ls.context.files import SUFFIXES, is_settled, language_of, read_text
 from devstral_ls.context.ignore import IGNORE_FILES
 from devstral_ls.context.imports import FindSource
 from devstral_ls.context.index import Index, Watcher
@@ -174,10 +174,13 @@ class Workspace:
                 return text if stamp == _stamp_of(folder / inside) == self._known[folder / inside][0] else None
         return None
 
-    def indexed_paths(self) -> tuple[tuple[Root, Mapping[str, int]], ...]:
-        """The roots that have an index, each with the files that it knows."""
-        indexes = ((root, index.columns) for root, index in self._indexes.items())
-        return tuple((root, columns.file_rows) for root, columns in indexes if columns is not None)
+    def indexed_paths(self) -> tuple[tuple[Root, Mapping[str, int] | None], ...]:
+        """The roots that are indexed, each with the files that its index knows; None while that is not finished."""
+        indexes = ((root, index.columns, index.took_s) for root, index in self._indexes.items())
+        return tuple(
+            (root, None if columns is None or took_s is None else columns.file_rows)
+            for root, columns, took_s in indexes
+        )
 
     def _listing(self) -> Iterator[tuple[Root, Iterable[str]]]:
         """The roots, each with the names of its files: those that its index knows, or else those that are found."""
@@ -194,7 +197,7 @@ class Workspace:
         if stamp is None:
             return None
         known = self._known.get(file)
-        if known is None or known[0] != stamp:
+        if known is None or known[0] != stamp or not is_settled(stamp[0]):
             if MAX_REMEMBERED_FILES <= len(self._known):
                 self._known.clear()
             known = self._known[file] = (stamp, self._read(folder, inside, path, stamp))

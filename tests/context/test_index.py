@@ -120,22 +120,26 @@ def test_columns_survive_the_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database at all, but long enough to look like a file" * 20])
-def test_a_damaged_store_is_made_anew(tmp_path: Path, damage: bytes) -> None:
-    """Damage costs time, never the index."""
+def test_a_damaged_store_is_made_anew(tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Damage costs time, never the index; it is told of once."""
     write_files(tmp_path / "root", FIXTURE)
     expected = arrays(update_index(tmp_path / "root", tmp_path / "store"))
     (tmp_path / "store" / "store.sqlite").write_bytes(damage)
-    assert expected == arrays(update_index(tmp_path / "root", tmp_path / "store"))
+    for _ in range(2):
+        assert expected == arrays(update_index(tmp_path / "root", tmp_path / "store"))
+    assert bool(damage) == len([each for each in caplog.messages if "made anew" in each])
 
 
-def test_a_store_of_another_version_is_made_anew(tmp_path: Path) -> None:
-    """What another version wrote is not read."""
+def test_a_store_of_another_version_is_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What another version wrote is not read, which is told of once."""
     write_files(tmp_path / "root", FIXTURE)
     expected = arrays(update_index(tmp_path / "root", tmp_path / "store"))
     with sqlite3.connect(tmp_path / "store" / "store.sqlite") as connection:
         connection.execute("UPDATE meta SET value = '0 old'")
         connection.execute("UPDATE blob SET record = x'00'")
-    assert expected == arrays(update_index(tmp_path / "root", tmp_path / "store"))
+    for _ in range(2):
+        assert expected == arrays(update_index(tmp_path / "root", tmp_path / "store"))
+    assert 1 == len([each for each in caplog.messages if "made anew" in each])
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:

@@ -64,6 +64,18 @@ def test_imports(text: str, expected: Import) -> None:
     assert (expected,) == read_outline(text, "python").imports
 
 
+@pytest.mark.parametrize("comment", ["# it's (slow)", "    # one\n    # two"])
+def test_a_comment_above_a_body_is_no_part_of_the_signature(comment: str) -> None:
+    """The grammar has it between the two."""
+    (symbol,) = read_outline(f"def price(item):\n{comment}\n    return 1\n", "python").symbols
+    assert "def price(item)" == symbol.signature
+
+
+def test_a_list_of_names_is_no_definition() -> None:
+    """Nobody names `__all__`, and what it lists is defined elsewhere."""
+    assert () == read_outline("__all__ = ['price']\nclass A:\n    pass\n", "python").symbols[1:]
+
+
 def test_an_unknown_language_has_no_outline() -> None:
     """A language without a grammar yields nothing and raises nothing."""
     assert () == read_outline("IDENTIFICATION DIVISION.", "cobol").symbols
