@@ -2,7 +2,7 @@
 
 from devstral_ls.engine.request import FinishReason
 from devstral_ls.errors import PromptError
-from devstral_ls.features.questions import MAX_EXPLANATION_TOKENS, as_words, to_explain, window_of
+from devstral_ls.features.questions import MAX_EXPLANATION_TOKENS, as_words, beside, to_explain, window_of
 from devstral_ls.features.writer import Writer
 from devstral_ls.text import Place
 
@@ -16,6 +16,8 @@ def explanation(place: Place, writer: Writer) -> str:
     if window.first + len(window.lines) <= place.line:
         raise PromptError("this text has line endings that the model is not shown")
     question = to_explain(window, place.line)
+    others = writer.others(place, question, max_tokens=MAX_EXPLANATION_TOKENS, deadline_ms=DEADLINE_MS)
+    question = beside(question, others, document.language_id)
     key = f"{document.uri}:{place.line}"
     answer = writer.ask(question, key=key, max_tokens=MAX_EXPLANATION_TOKENS, deadline_ms=DEADLINE_MS)
     if answer is None:

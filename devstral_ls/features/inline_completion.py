@@ -21,6 +21,7 @@ from devstral_ls.engine.request import (
     LineEnd,
     Priority,
 )
+from devstral_ls.features.budgets import window_tokens
 from devstral_ls.features.clean import Rejected, clean
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
 from devstral_ls.features.memory import SuggestionMemory
@@ -238,7 +239,7 @@ def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
 
 def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
     """How the model's window is shared; what is nearest to the cursor is served first."""
-    left = _window_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
+    left = window_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
     prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)
     suffix_tokens = min(MAX_SUFFIX_TOKENS, left // 6)
     return Budget(
@@ -255,9 +256,3 @@ def _max_tokens(shape: Shape) -> int:
 
 def _with_plain_breaks(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _window_tokens(engine: "Engine") -> int:
-    window_tokens = engine.facts()["window_tokens"]
-    assert isinstance(window_tokens, int)
-    return window_tokens

@@ -3,8 +3,9 @@
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from devstral_ls.context import Piece
 from devstral_ls.engine.request import ChatPrompt
 from devstral_ls.features.markdown import visible
 from devstral_ls.text import Document, Edit, Span
@@ -80,6 +81,14 @@ def to_explain(window: Window, line: int) -> ChatPrompt:
         fence(window.between(line, line), window.language_id),
     ]
     return ChatPrompt(_TO_EXPLAIN, "\n".join(words))
+
+
+def beside(question: ChatPrompt, others: Sequence[Piece], language_id: str) -> ChatPrompt:
+    """The question behind what other files say; what stands there is shown in part."""
+    if not others:
+        return question
+    shown = (f"{each.path}, in part:\n{fence(each.text.split(chr(10)), language_id)}" for each in others)
+    return replace(question, user="\n".join([*shown, question.user]))
 
 
 def to_sum_up(source: str, language_id: str) -> ChatPrompt:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from devstral_ls.cancel import CancelToken
-from devstral_ls.context import Budget, Purpose, Sources, gather
+from devstral_ls.context import Budget, Piece, Purpose, Sources, gather
 from devstral_ls.engine.request import (
     Block,
     ChatPrompt,
@@ -15,6 +15,7 @@ from devstral_ls.engine.request import (
     Priority,
     StopRule,
 )
+from devstral_ls.features.budgets import stable_tokens, window_tokens
 from devstral_ls.features.project import taught
 from devstral_ls.text import Document, Place, Span
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that 
 
 MAX_PREFIX_TOKENS = 1024
 MAX_SUFFIX_TOKENS = 512
-MAX_STABLE_TOKENS = 512
+_SPARE_TOKENS = 128  # for the marks of a chat
 # Natural logarithm, a token: what the model is less sure of is noise, and the checkers do not judge prose.
 MIN_MEAN_LOGPROB = -1.25
 _UNFINISHED = frozenset({FinishReason.CANCELLED, FinishReason.SUPERSEDED, FinishReason.REPEATED})
@@ -68,7 +69,7 @@ class Writer:
         place = Place(replace(document, text=text), hole.start + len(opening))
         neighbours = taught(document, self.engine, self.sources)
         request = GenerationRequest(
-            prompt=self._prompt(place),
+            prompt=self._prompt(place, deadline_ms),
             key=f"{document.uri}:{hole.start}",
             priority=Priority.FIX,
             max_tokens=max_tokens,
@@ -92,13 +93,28 @@ class Writer:
         generation = self.engine.generate_blocking(request, self.cancel)
         return next((each for each in generation.completions if each.text.strip()), None)
 
-    def _prompt(self, place: Place) -> InfillPrompt:
+    def others(self, place: Place, question: ChatPrompt, *, max_tokens: int, deadline_ms: float) -> tuple[Piece, ...]:
+        """What of other files there is room and time to read before a question about a place is answered."""
         count = self.engine.count_tokens
+        used_tokens = count(question.system) + count(question.user) + max_tokens + _SPARE_TOKENS
+        room_tokens = min(window_tokens(self.engine) - used_tokens, stable_tokens(self.engine, deadline_ms))
+        if room_tokens <= 0:
+            return ()
+        budget = Budget(
+            prefix_tokens=0,
+            suffix_tokens=0,
+            stable_tokens=room_tokens,
+            count_tokens=count,
+            purpose=Purpose.READING,
+        )
+        return gather(place, budget=budget, sources=self.sources).stable
+
+    def _prompt(self, place: Place, deadline_ms: float) -> InfillPrompt:
         budget = Budget(
             prefix_tokens=MAX_PREFIX_TOKENS,
             suffix_tokens=MAX_SUFFIX_TOKENS,
-            stable_tokens=MAX_STABLE_TOKENS,
-            count_tokens=count,
+            stable_tokens=stable_tokens(self.engine, deadline_ms),
+            count_tokens=self.engine.count_tokens,
             purpose=Purpose.READING,
         )
         context = gather(place, budget=budget, sources=self.sources)

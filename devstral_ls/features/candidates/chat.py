@@ -7,8 +7,17 @@ from devstral_ls.errors import PromptError
 from devstral_ls.features.candidates.case import Candidate, Case
 from devstral_ls.features.logical_lines import logical_lines
 from devstral_ls.features.python_tree import enclosing, parse
-from devstral_ls.features.questions import MAX_FIX_TOKENS, NEAR_LINES, block_in, line_edits, to_fix, window_of
+from devstral_ls.features.questions import (
+    MAX_FIX_TOKENS,
+    NEAR_LINES,
+    beside,
+    block_in,
+    line_edits,
+    to_fix,
+    window_of,
+)
 from devstral_ls.features.writer import Writer
+from devstral_ls.text import Place
 
 DEADLINE_MS = 45_000  # of one answer
 MAX_MESSAGE_CHARACTERS = 400
@@ -28,6 +37,9 @@ def propose(case: Case, writer: Writer) -> Iterator[Candidate]:
         if first < window.first or window.first + len(window.lines) <= last:
             continue
         question = to_fix(window, case.line, message[:MAX_MESSAGE_CHARACTERS], (first, last))
+        place = Place(document, case.problem.span.start)
+        others = writer.others(place, question, max_tokens=MAX_FIX_TOKENS, deadline_ms=DEADLINE_MS)
+        question = beside(question, others, document.language_id)
         written = _written(question, writer, f"{document.uri}:{first}")
         edits = line_edits(document, first, window.between(first, last), written.split("\n")) if written else ()
         if edits:

@@ -4,9 +4,11 @@ import pytest
 
 from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Ruff
-from devstral_ls.context import Sources
+from devstral_ls.context import Sources, Workspace
 from devstral_ls.engine import scripted_engine
+from devstral_ls.engine.request import Metrics
 from devstral_ls.errors import PromptError
+from devstral_ls.features.budgets import stable_tokens
 from devstral_ls.features.code_actions import Asked, Offer, offers, resolve
 from devstral_ls.features.explaining import explanation
 from devstral_ls.features.fixes import Tools
@@ -136,6 +138,36 @@ def test_a_place_is_explained_in_plain_words() -> None:
     words = explanation(Place(document, 0), Writer(engine, Sources(), CancelToken()))
     engine.close()
     assert "[x] (command:y) is 1.\n— scripted, not verified" == words
+
+
+def test_an_explanation_has_read_what_other_files_say() -> None:
+    """As far as there is room and time, before the text that is asked about."""
+    text = "from shop import price\nprice(1)\n"
+    shop = Document("file:///shop.py", "def price(item):\n    return item\n", path="shop.py")
+    read = (
+        "shop.py, in part:\n```python\ndef price(item): ...\n```\n"
+        f"a.py, lines 1 to 3:\n```python\n{text}\n```\n"
+        "Explain line 2 and what it is part of:\n```python\nprice(1)\n```"
+    )
+    engine = scripted_engine({read: "It asks for a price."}, chat="mistral")
+    words = explanation(
+        Place(Document("file:///a.py", text, path="a.py"), len(text) - 2),
+        Writer(engine, Sources((shop,), Workspace(libraries=())), CancelToken()),
+    )
+    engine.close()
+    assert "It asks for a price.\n— scripted, not verified" == words
+
+
+@pytest.mark.parametrize(
+    ("tokens_a_second", "deadline_ms", "expected"), [(0, 60_000, 512), (1_000, 1_500, 512), (9_000, 2_000, 1_024)]
+)
+def test_a_quick_model_reads_more_of_other_files(tokens_a_second: int, deadline_ms: int, expected: int) -> None:
+    """A tenth of the time goes into it, and a quarter of the window of 4,096 at most."""
+    engine = scripted_engine({})
+    engine.answered.add(Metrics(n_prefilled_tokens=tokens_a_second, prefill_ms=1_000))
+    found = stable_tokens(engine, deadline_ms)
+    engine.close()
+    assert expected == found
 
 
 def test_a_text_that_does_not_fit_is_refused_in_a_line() -> None:

@@ -1,0 +1,28 @@
+"""How many tokens of other files there is room and time for: what a model has shown that it reads in such a time."""
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that has one has loaded them
+    from devstral_ls.engine.face import Engine
+
+MIN_STABLE_TOKENS, MAX_STABLE_TOKENS = 512, 32_768
+STABLE_SHARE = 0.25  # of the model's window
+READING_SHARE = 0.1  # of the time that there is: what other files say helps, the answer is what is waited for
+MIN_TIMED_TOKENS = 64  # a shorter prompt says nothing about how quickly a long one is read
+
+
+def window_tokens(engine: "Engine") -> int:
+    """How much the model can see at once."""
+    found = engine.facts()["window_tokens"]
+    assert isinstance(found, int)
+    return found
+
+
+def stable_tokens(engine: "Engine", deadline_ms: float) -> int:
+    """How much of other files is shown: what the model has lately read in such a time, within its window."""
+    times = [each for each in engine.answered.recent() if MIN_TIMED_TOKENS <= each.n_prefilled_tokens]
+    tokens_per_ms = median([each.n_prefilled_tokens / max(each.prefill_ms, 1.0) for each in times]) if times else 0.0
+    in_time = int(tokens_per_ms * deadline_ms * READING_SHARE)
+    most = min(MAX_STABLE_TOKENS, int(window_tokens(engine) * STABLE_SHARE))
+    return max(MIN_STABLE_TOKENS, min(in_time, most))
