@@ -109,6 +109,11 @@ class Outline:
         return {}
 
     @cached_property
+    def signature_lines(self) -> dict[tuple[int, bool], str]:
+        """The lines of symbols that were shown by their signatures, without and with members below them."""
+        return {}
+
+    @cached_property
     def _members(self) -> dict[int, list[int]]:
         members: dict[int, list[int]] = {}
         for index, symbol in enumerate(self.symbols):

@@ -106,7 +106,8 @@ def choose(
     for candidate in wanted:
         if candidate.symbol in candidate.outline.repeats:
             continue
-        packing.show_more(candidate.density)
+        if reader is not None:
+            packing.show_more(candidate.density)
         if not packing.show(candidate):
             n_misses += 1
             if MAX_MISSES < n_misses:
@@ -124,6 +125,7 @@ class _Packing:
         self._counts = counts
         self._reader = reader
         self._shown: dict[str, set[int]] = {}  # symbols, by path
+        self._known: dict[str, list[int]] = {}  # what each symbol of a shown path costs, 0 where that is not known
         self._bodies: dict[str, list[Candidate]] = {}  # those that are shown whole, by path
         self._usages: dict[str, list[Usage]] = {}
         self._waiting: list[tuple[float, int, Tier]] = []  # a heap: more of what is chosen, the most value first
@@ -131,17 +133,18 @@ class _Packing:
 
     def show(self, candidate: Candidate) -> bool:
         """Show a signature, if it fits."""
-        shown = self._shown.get(candidate.path)
-        if self._is_in_a_body(candidate):
+        if self._bodies and self._is_in_a_body(candidate):
             self.chosen.append(candidate)
             return True
+        shown = self._shown.get(candidate.path)
         cost, lines = self._cost(candidate, shown)
         if self._n_left < cost:
             return False
         self._n_left -= cost
         if shown is None:
-            shown = self._shown[candidate.path] = set()
-        shown.update(lines)
+            self._shown[candidate.path] = set(lines)
+        else:
+            shown.update(lines)
         self.chosen.append(candidate)
         if self._reader is not None:
             self._offer(candidate, self._reader)
@@ -251,14 +254,18 @@ class _Packing:
 
     def _cost(self, candidate: Candidate, shown: set[int] | None) -> tuple[int, list[int]]:
         """The tokens that a candidate adds, and the symbols of its file that it brings along."""
-        outline, line, counts = candidate.outline, candidate.symbol, self._counts
-        known = _known_counts(outline, counts)
-        cost = MARKER_TOKENS + counts.of(f"{candidate.path}\n") if shown is None else 0
+        path, outline, line = candidate.path, candidate.outline, candidate.symbol
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = _known_counts(outline, self._counts)
+        cost = MARKER_TOKENS + self._counts.of(f"{path}\n") if shown is None else 0
         lines: list[int] = []
         while 0 <= line and (shown is None or line not in shown):
             # Counted with the line end before it: there every tokenizer may cut, so that the counts add up.
-            known[line] = known[line] or counts.of("\n" + render_symbol(outline, line))
-            cost += known[line]
+            n_tokens = known[line]
+            if not n_tokens:
+                n_tokens = known[line] = self._counts.of("\n" + render_symbol(outline, line))
+            cost += n_tokens
             lines.append(line)
             line = outline.symbols[line].parent
         return cost, lines

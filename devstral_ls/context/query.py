@@ -13,6 +13,7 @@ from devstral_ls.text import Place
 _HALF_DISTANCE_LINES = 10
 _AFTER_CURSOR = 0.8
 N_NEAR_LINES = 60
+_RECEIVER = re.compile(r"(?<!\w)(?!(?:self|cls)\b)([^\W\d]\w*)(?=\s*\.\s*[^\W\d])")
 _ATTRIBUTE = re.compile(r"\.\s*([^\W\d]\w*)")
 # A class after a colon, an arrow or an equals sign; after the last one only when it is called.
 _TYPED = re.compile(r"[:>=]\s*[\"']?([A-Z]\w*)(\(?)")
@@ -28,6 +29,8 @@ class Query:
     names: Mapping[str, int]  # of the whole text, and how often each occurs
     near: Mapping[str, float]  # names by their nearness to the cursor
     attributes: frozenset[str]  # names that the text uses after a dot
+    receivers: Mapping[str, float]  # names before a dot by their nearness to the cursor
+    receiver_types: Mapping[str, float]  # names in the signatures that such names have in the text itself
     hints: Mapping[str, float]  # class names that the names near the cursor suggest
     words: Mapping[str, float]  # words that the near names are made of
     bases: tuple[str, ...]  # base classes of the classes around the cursor, the innermost first
@@ -43,12 +46,15 @@ def query_at(
     libraries: frozenset[str] = frozenset(),
 ) -> Query:
     """The query of a place in a text whose outline and names are known."""
-    near = _near_names(place)
+    near = _near_names(place, IDENTIFIER)
+    receivers = _near_names(place, _RECEIVER)
     return Query(
         path=place.document.path,
         names=names,
         near=near,
         attributes=frozenset(_ATTRIBUTE.findall(place.document.text)),
+        receivers=receivers,
+        receiver_types=_types(outline, receivers),
         hints=_hints(place, near),
         words=_near_words(near),
         bases=_enclosing_bases(outline, place.line),
@@ -57,8 +63,8 @@ def query_at(
     )
 
 
-def _near_names(place: Place) -> dict[str, float]:
-    """Names within reach of the cursor; of several occurrences the nearest counts."""
+def _near_names(place: Place, pattern: re.Pattern[str]) -> dict[str, float]:
+    """Names within reach of the cursor that a pattern finds; of several occurrences the nearest counts."""
     document, cursor_line = place.document, place.line
     near: dict[str, float] = {}
     first = max(0, cursor_line - N_NEAR_LINES)
@@ -66,10 +72,22 @@ def _near_names(place: Place) -> dict[str, float]:
     for line in range(first, last):
         distance = abs(line - cursor_line)
         weight = 1 / (1 + distance / _HALF_DISTANCE_LINES) * (_AFTER_CURSOR if cursor_line < line else 1)
-        for name in IDENTIFIER.findall(document.line_text(line)):
+        for name in pattern.findall(document.line_text(line)):
             if near.get(name, 0) < weight:
                 near[name] = weight
     return near
+
+
+def _types(outline: Outline, receivers: Mapping[str, float]) -> dict[str, float]:
+    """What the text declares these names with: `timing` and `Instant` in `start = timing.Instant()`."""
+    types: dict[str, float] = {}
+    for symbol in outline.symbols:
+        weight = receivers.get(symbol.name)
+        if weight is not None:
+            for name in IDENTIFIER.findall(symbol.signature):
+                if name != symbol.name:
+                    types[name] = max(types.get(name, 0), weight)
+    return types
 
 
 def _hints(place: Place, near: Mapping[str, float]) -> dict[str, float]:

@@ -21,6 +21,7 @@ MAX_COMMON_NAME_SHARE = 0.2  # names that more files than this share use say not
 N_SPREAD_SYMBOLS = 48
 MAX_BASE_DEPTH = 4
 _BASE_DECAY = 0.7
+_RETURNED = 0.7  # a type in the signature of what returns it is a step further away
 _NOT_NEAR = 0.45
 _LIBRARY = 0.3  # of a library that is imported as a whole little is meant, and models know the well-known ones
 SAME_FOLDER = 1.0
@@ -38,6 +39,7 @@ _TABLE: Mapping[str, tuple[float, str]] = MappingProxyType(
         "near": (2.4, "its name stands near the cursor"),
         "attribute": (2.5, "a member whose name the text uses after a dot"),
         "shared": (1.0, "its name occurs in the text and few files use it"),
+        "receiver": (3.0, "member of a class by which a name before a dot near the cursor is declared"),
         "hint": (1.5, "member of a class that a near name suggests"),
         "hinted": (1.0, "a class that a near name suggests"),
         "words": (5.0, "its name shares words with the names near the cursor (BM25)"),
@@ -139,6 +141,7 @@ def _each_feature(query: Query, columns: Columns) -> Iterator[tuple[str, NDArray
     yield "near", (near / definers)[name]
     yield "attribute", (attributes / definers)[name] * is_member
     yield "shared", (named * rarity / definers)[name]
+    yield "receiver", _receiver_members(query, columns, own_file)
     yield "hint", hint
     yield "hinted", (hints / definers)[name] * (columns.symbol_kind == _CLASS)
     yield "words", _bm25(query, columns)
@@ -213,6 +216,34 @@ def _inherited(query: Query, columns: Columns, imported: Floats) -> Floats:
         weight *= _BASE_DECAY
     parent = columns.symbol_parent
     return np.where(parent == NO_ROW, 0.5 * classes, classes[parent])
+
+
+def _receiver_members(query: Query, columns: Columns, own_file: int) -> Floats:
+    """Members of the classes that the names before the near dots are declared with, also by way of what returns them.
+
+    `logger.` leads by `logger = getLogger()` to `def getLogger() -> Logger` and so to the members of `Logger`.
+    """
+    own_types = _by_name(columns, query.receiver_types)
+    definers = np.maximum(columns.name_n_symbols, 1).astype(np.float32)
+    elsewhere = (_by_name(columns, query.receivers) / np.sqrt(definers)).astype(np.float32)
+    declared = np.maximum(own_types, _names_declared_with(columns, elsewhere, own_file))
+    returned = _names_declared_with(columns, own_types / definers, own_file, but=_CLASS)
+    types = np.maximum(declared, _RETURNED * returned) / definers
+    classes = np.where(columns.symbol_kind == _CLASS, types[columns.symbol_name], 0)
+    members: Floats = np.where(columns.symbol_parent == NO_ROW, 0, classes[columns.symbol_parent]).astype(np.float32)
+    return members
+
+
+def _names_declared_with(columns: Columns, names: Floats, own_file: int, but: int = NO_ROW) -> Floats:
+    """The names in the signatures of what has one of these names elsewhere, each with the largest of the weights."""
+    symbols = np.where(columns.symbol_kind == but, 0, names[columns.symbol_name])
+    if own_file != NO_ROW:
+        symbols[_as_slice(columns.symbols_of(own_file))] = 0
+    rows = np.flatnonzero(symbols).astype(np.int32)
+    found, owners = columns.name_of_signature.rows(rows)
+    weights = np.zeros(columns.n_names, np.float32)
+    np.maximum.at(weights, found, symbols[rows][owners])
+    return weights
 
 
 def _common(columns: Columns) -> int:

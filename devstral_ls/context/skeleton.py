@@ -32,22 +32,32 @@ def render_skeleton(outline: Outline, chosen: Iterable[int], details: Details = 
     shown = _with_owners(outline, set(chosen))
     owners = {outline.symbols[index].parent for index in shown}
     bodies = [index for index, detail in details.items() if detail.tier is Tier.BODY]
-    return "\n".join(
-        _rendered(outline, index, details.get(index, PLAIN), has_members=index in owners)
-        for index in sorted(shown)
-        if not any(is_inside(outline, index, body) for body in bodies)
-    )
+    kept = sorted(shown)
+    if bodies:
+        kept = [index for index in kept if not any(is_inside(outline, index, body) for body in bodies)]
+    return "\n".join([_lines(outline, index, details.get(index, PLAIN), has_members=index in owners) for index in kept])
 
 
 def render_symbol(outline: Outline, index: int, detail: Detail = PLAIN) -> str:
     """One symbol's lines, as if nothing of what it owns were shown."""
-    return _rendered(outline, index, detail, has_members=False)
+    return _lines(outline, index, detail, has_members=False)
 
 
 def is_inside(outline: Outline, index: int, body: int) -> bool:
     """Whether one symbol stands in the body of another: `self.items = []`, a field of the class, in `__init__`."""
     symbol, other = outline.symbols[index], outline.symbols[body]
     return index != body and other.first_line <= symbol.first_line and symbol.last_line <= other.last_line
+
+
+def _lines(outline: Outline, index: int, detail: Detail, *, has_members: bool) -> str:
+    """A symbol's lines; those of its signature are remembered, as they are asked for at each packing."""
+    if detail.tier is not Tier.SIGNATURE:
+        return _rendered(outline, index, detail, has_members=has_members)
+    known = outline.signature_lines
+    lines = known.get((index, has_members))
+    if lines is None:
+        lines = known[index, has_members] = _rendered(outline, index, PLAIN, has_members=has_members)
+    return lines
 
 
 def _rendered(outline: Outline, index: int, detail: Detail, *, has_members: bool) -> str:

@@ -13,6 +13,9 @@ from context_fixtures import budget_of, place_at, texts, write_files
 from devstral_ls.context import Sources, Workspace, gather
 from devstral_ls.context.columns import Columns, Postings, open_columns, save_columns
 from devstral_ls.context.indexer import update_index
+from devstral_ls.context.query import query_at
+from devstral_ls.context.rank import rank
+from devstral_ls.context.records import read_record
 from devstral_ls.context.walk import is_too_wide, walk
 
 WAIT_S = 60
@@ -58,6 +61,31 @@ def paths_below(root: Path) -> list[str]:
 def test_a_class_that_nothing_imports_yet_is_found(indexed: Workspace) -> None:
     """A parameter called `basket` brings the class `Basket` before its import is written."""
     assert {"goods.py": "class Basket:\n    def total(self) -> int: ..."} == shown(indexed)
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "from timing import Instant\nclass Report:\n    def start(self):\n        self.begun = Instant()\n",
+        "import timing\nclass Report:\n    def start(self):\n        self.begun = timing.now()\n",
+        "class Report(Base):\n",
+    ],
+    ids=["made here", "returned", "declared elsewhere"],
+)
+def test_the_class_behind_a_near_dot_is_looked_for(tmp_path: Path, main: str) -> None:
+    """By what the name before the dot is declared with, in this text or in another one."""
+    write_files(
+        tmp_path,
+        "#- timing.py\nclass Instant:\n    def elapsed(self): ...\ndef now() -> Instant: ...\n"
+        "#- base.py\nclass Base:\n    begun: Instant\n",
+    )
+    columns = update_index(tmp_path, None)
+    place = place_at(f"{main}    def end(self):\n        self.begun.x()\n        $0\n")
+    read = read_record(place.document.text, "python")
+    ranking = rank(query_at(place, read.outline, read.names, []), columns)
+    outline = columns.outline(columns.file_rows["timing.py"])
+    row = columns.symbols_of(columns.file_rows["timing.py"]).start + outline.find("Instant.elapsed")
+    assert "receiver" in dict(ranking.reasons(row))
 
 
 def test_a_file_that_changed_since_is_shown_as_it_is(indexed: Workspace, tmp_path: Path) -> None:
