@@ -16,7 +16,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,13 @@ from repositories import HELD_OUT, TUNED, fetch
 from devstral_ls.context.columns import Columns, build_columns
 from devstral_ls.context.files import language_of
 from devstral_ls.context.imports import resolve_imports
+from devstral_ls.context.outline import Outline
 from devstral_ls.context.pack import Candidate, candidates, choose
 from devstral_ls.context.query import Query, query_at
 from devstral_ls.context.rank import rank
+from devstral_ls.context.reading import users
 from devstral_ls.context.records import Record, SourceText, read_record
+from devstral_ls.context.tiers import Reader, Worth
 from devstral_ls.context.tokens import TokenCounts
 from devstral_ls.text import Document, Place
 
@@ -123,11 +126,21 @@ def ours(case: Case, repository: Repository) -> Callable[[int], Shown]:
     return lambda budget_tokens: shown_by(packed(budget_tokens))
 
 
-def our_packs(case: Case, repository: Repository) -> Callable[[int], list[Candidate]]:
-    """What we show within a budget."""
+def our_packs(case: Case, repository: Repository, worth: Worth | None = None) -> Callable[[int], list[Candidate]]:
+    """What we show within a budget: signatures, or as much more of them as is worth it."""
     ranking = rank(case.query, repository.columns)
     wanted = list(candidates(repository.columns, ranking, (case.held_out.path,)))
-    return lambda budget_tokens: choose(wanted, budget_tokens, COUNTS)
+    reader = None if worth is None else _reader(case, repository, worth)
+    return lambda budget_tokens: choose(wanted, budget_tokens, COUNTS, reader)
+
+
+def _reader(case: Case, repository: Repository, worth: Worth) -> Reader:
+    def users_of(path: str, outline: Outline, symbol: int) -> Iterator[tuple[str, Outline]]:
+        for other in users(repository.columns, path, outline, symbol):
+            if other not in (path, case.held_out.path):
+                yield other, repository.records[other].outline
+
+    return Reader(worth, lambda path, _: repository.texts[path], users_of)
 
 
 def shown_by(chosen: Sequence[Candidate]) -> Shown:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice, takewhile
+from heapq import nsmallest
+from itertools import takewhile
 
 from devstral_ls.context.columns import NO_ROW, Columns, Ints
 from devstral_ls.context.names import name_keys
@@ -31,8 +32,8 @@ def reader_for(budget: Budget, place: Place, sources: Sources) -> Reader | None:
 
     def users_of(path: str, outline: Outline, symbol: int) -> Iterator[tuple[str, Outline]]:
         for columns in indexes:
-            for file in islice(_users(columns, path, outline, symbol), N_USERS):
-                found = sources.source(columns.paths[file])
+            for other in users(columns, path, outline, symbol):
+                found = sources.source(other)
                 if found is not None and found.path not in (path, own):
                     yield found.path, found.outline
 
@@ -45,13 +46,14 @@ def _worth(budget: Budget) -> Worth | None:
     return LEFT_OVER if MIN_LEFT_OVER_TOKENS <= budget.stable_tokens else None
 
 
-def _users(columns: Columns, path: str, outline: Outline, symbol: int) -> list[int]:
-    """The files that surely mean this symbol when they name it: programs before tests, the nearest first."""
+def users(columns: Columns, path: str, outline: Outline, symbol: int) -> list[str]:
+    """Some files that surely mean this symbol when they name it: programs before tests, the nearest first."""
 
     def order(file: int) -> tuple[bool, int, str]:
         return bool(columns.file_is_test[file]), -_n_shared_folders(path, columns.paths[file]), columns.paths[file]
 
-    return sorted(_naming(columns, path, outline, symbol).tolist(), key=order)
+    files = nsmallest(N_USERS, _naming(columns, path, outline, symbol).tolist(), key=order)
+    return [columns.paths[file] for file in files]
 
 
 def _naming(columns: Columns, path: str, outline: Outline, symbol: int) -> Ints:
