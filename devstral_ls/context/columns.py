@@ -35,7 +35,7 @@ Stamps = Mapping[str, tuple[int, int]]  # by path: modified_ns and n_bytes
 _KINDS = tuple(Kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: the lengths are cached
 class Postings:
     """For each row a list of numbers: `values[bounds[row]:bounds[row + 1]]`."""
 
@@ -51,12 +51,13 @@ class Postings:
     def row(self, index: int) -> Ints:
         return self.values[self.bounds[index] : self.bounds[index + 1]]
 
+    @cached_property
     def lengths(self) -> Ints:
         return np.diff(self.bounds)
 
     def rows(self, indexes: Ints) -> tuple[Ints, Ints]:
         """The lists of many rows, one after the other, and for each number the position in `indexes` it is of."""
-        starts, lengths = self.bounds[indexes], self.lengths()[indexes]
+        starts, lengths = self.bounds[indexes], self.lengths[indexes]
         owners = np.repeat(np.arange(len(indexes), dtype=np.int32), lengths)
         ends = np.cumsum(lengths)
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)
@@ -64,7 +65,7 @@ class Postings:
 
     def inverted(self, n_rows: int) -> "Postings":
         """For each number the rows whose lists hold it."""
-        owners = np.repeat(np.arange(len(self.bounds) - 1, dtype=np.int32), self.lengths())
+        owners = np.repeat(np.arange(len(self.bounds) - 1, dtype=np.int32), self.lengths)
         order = np.argsort(self.values, kind="stable")
         counts = np.bincount(self.values, minlength=n_rows)
         bounds = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)

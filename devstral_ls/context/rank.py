@@ -256,7 +256,7 @@ def _similar_files(columns: Columns, telling_names: Floats, nearness: Floats) ->
     rows = np.flatnonzero(telling_names).astype(np.int32)
     files, owners = columns.file_of_name.rows(rows)
     shared = np.bincount(files, weights=telling_names[rows][owners], minlength=columns.n_files).astype(np.float32)
-    shared *= (1 + nearness) / np.sqrt(columns.name_of_file.lengths() + 50)
+    shared *= (1 + nearness) / np.sqrt(columns.name_of_file.lengths + 50)
     shared[nearness == OWN_FILE] = 0
     return _largest(shared, N_SIMILAR_FILES)
 
@@ -299,7 +299,7 @@ def _bm25(query: Query, columns: Columns) -> Floats:
     weights = np.fromiter(query.words.values(), dtype=np.float32)[rows != NO_ROW]
     rows = rows[rows != NO_ROW]
     symbols, owners = columns.symbol_of_word.rows(rows)
-    n_with = columns.symbol_of_word.lengths()[rows]
+    n_with = columns.symbol_of_word.lengths[rows]
     idf = np.log1p((columns.n_symbols - n_with + 0.5) / (n_with + 0.5))
     matched = np.bincount(symbols, weights=(weights * idf)[owners], minlength=columns.n_symbols)
     largest = matched.max(initial=0)
@@ -309,8 +309,8 @@ def _bm25(query: Query, columns: Columns) -> Floats:
 def _page_rank(columns: Columns, imported_files: Floats, own_file: int) -> Floats:
     """Personalised PageRank over imports, walked from what the text imports; compressed like a logarithm."""
     seed = imported_files / max(float(imported_files.sum()), 1e-9)
-    lengths = np.maximum(columns.import_of_file.lengths(), 1)
-    sources = np.repeat(np.arange(columns.n_files), columns.import_of_file.lengths())
+    lengths = np.maximum(columns.import_of_file.lengths, 1)
+    sources = np.repeat(np.arange(columns.n_files), columns.import_of_file.lengths)
     targets = columns.import_of_file.values
     flow = (1 / lengths)[sources] * (sources != own_file)
     rank_now = seed.astype(np.float64)
