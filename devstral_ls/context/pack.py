@@ -36,6 +36,7 @@ SIZE_EXPONENT = 0.35
 MIN_SIZE_TOKENS = 6
 CHARACTERS_PER_TOKEN = 3.5
 MAX_CANDIDATES = 40_000
+_SIGNATURE = str(Tier.SIGNATURE)
 # After so many candidates that did not fit, the budget counts as full.
 MAX_MISSES = 24
 
@@ -136,15 +137,26 @@ class _Packing:
         if self._bodies and self._is_in_a_body(candidate):
             self.chosen.append(candidate)
             return True
-        shown = self._shown.get(candidate.path)
-        cost, lines = self._cost(candidate, shown)
+        path, outline, line = candidate.path, candidate.outline, candidate.symbol
+        shown, known = self._shown.get(path, _NOTHING), self._known.get(path)
+        cost = 0
+        if known is None:
+            known = self._known[path] = _known_counts(outline, self._counts)
+        if not shown:
+            cost = MARKER_TOKENS + self._counts.of(f"{path}\n")
+        lines = []
+        while 0 <= line and line not in shown:
+            # Counted with the line end before it: there every tokenizer may cut, so that the counts add up.
+            cost += known[line] or _count(line, outline, known, self._counts)
+            lines.append(line)
+            line = outline.symbols[line].parent
         if self._n_left < cost:
             return False
         self._n_left -= cost
-        if shown is None:
-            self._shown[candidate.path] = set(lines)
-        else:
+        if shown:
             shown.update(lines)
+        else:
+            self._shown[path] = set(lines)
         self.chosen.append(candidate)
         if self._reader is not None:
             self._offer(candidate, self._reader)
@@ -252,23 +264,14 @@ class _Packing:
             return _known_counts(candidate.outline, self._counts)[candidate.symbol]
         return self._counts.of("\n" + render_symbol(candidate.outline, candidate.symbol, candidate.detail))
 
-    def _cost(self, candidate: Candidate, shown: set[int] | None) -> tuple[int, list[int]]:
-        """The tokens that a candidate adds, and the symbols of its file that it brings along."""
-        path, outline, line = candidate.path, candidate.outline, candidate.symbol
-        known = self._known.get(path)
-        if known is None:
-            known = self._known[path] = _known_counts(outline, self._counts)
-        cost = MARKER_TOKENS + self._counts.of(f"{path}\n") if shown is None else 0
-        lines: list[int] = []
-        while 0 <= line and (shown is None or line not in shown):
-            # Counted with the line end before it: there every tokenizer may cut, so that the counts add up.
-            n_tokens = known[line]
-            if not n_tokens:
-                n_tokens = known[line] = self._counts.of("\n" + render_symbol(outline, line))
-            cost += n_tokens
-            lines.append(line)
-            line = outline.symbols[line].parent
-        return cost, lines
+
+_NOTHING: set[int] = set()
+
+
+def _count(line: int, outline: Outline, known: list[int], counts: TokenCounts) -> int:
+    """What a symbol's lines cost, to be known from now on."""
+    n_tokens = known[line] = counts.of("\n" + render_symbol(outline, line))
+    return n_tokens
 
 
 def _known_counts(outline: Outline, counts: TokenCounts) -> list[int]:
@@ -281,18 +284,26 @@ def _known_counts(outline: Outline, counts: TokenCounts) -> list[int]:
 def pieces_of(chosen: Sequence[Candidate]) -> tuple[Piece, ...]:
     """The chosen symbols as text, one piece a file and one with calls in it, sorted by path."""
     by_path: dict[str, list[Candidate]] = {}
+    for each in chosen:
+        group = by_path.get(each.path)
+        if group is None:
+            by_path[each.path] = [each]
+        else:
+            group.append(each)
     usages: dict[str, list[Usage]] = {}
     for each in chosen:
-        by_path.setdefault(each.path, []).append(each)
-        if each.detail.usage is not None:
+        if each.detail is not PLAIN and each.detail.usage is not None:
             usages.setdefault(each.detail.usage.path, []).append(each.detail.usage)
     pieces = [*map(_piece, by_path, by_path.values()), *map(_usage_piece, usages, usages.values())]
     return tuple(sorted(pieces, key=lambda piece: piece.path))  # stable: a file's calls follow its symbols
 
 
 def _piece(path: str, group: Sequence[Candidate]) -> Piece:
+    outline, symbols = group[0].outline, [each.symbol for each in group]
     details = {each.symbol: each.detail for each in group if each.detail is not PLAIN}
-    text = render_skeleton(group[0].outline, (each.symbol for each in group), details)
+    if not details:
+        return Piece(path, render_skeleton(outline, symbols), _SIGNATURE)
+    text = render_skeleton(outline, symbols, details)
     tiers = {Tier.SIGNATURE, *(detail.tier for detail in details.values())}
     return Piece(path, text, ", ".join(tier for tier in Tier if tier in tiers))
 
