@@ -9,6 +9,7 @@
     ├── BackendError          the runtime refused to load or run a model
     │   └── OutOfMemory       for want of memory, on the device or in the machine
     ├── PromptError           this model has no such prompt format
+    ├── ChangeRefused         what a model proposes cannot be placed, or a checker objects to it
     ├── CheckerFailed         a checker was late, crashed or answered garbage
     ├── RemoteError           a remote model, or the way to it, failed
     │   ├── RemoteBusy        it failed in a way that another attempt may mend
@@ -55,6 +56,10 @@ class OutOfMemory(BackendError):
 
 class PromptError(DevstralError):
     """The model has no prompt format for this kind of request."""
+
+
+class ChangeRefused(DevstralError):
+    """What a model proposes cannot be placed in the files, or a checker objects to it."""
 
 
 class CheckerFailed(DevstralError):

@@ -29,6 +29,7 @@ COMMANDS = {
     "complete": "complete:complete",
     "fix": "fix:fix",
     "explain": "explain:explain",
+    "refactor": "refactor:refactor",
     "context": "context:context",
     "demo": "demo:demo",
     "eval": "evaluate:evaluate",

@@ -1,6 +1,8 @@
-"""Files that a user names on the command line, read as documents."""
+"""Files that a user names on the command line: found, read as documents, and written back."""
 
-from collections.abc import Iterable
+import difflib
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +10,8 @@ from devstral_ls.errors import UsageError
 from devstral_ls.text import Document, Place
 
 MAX_FILE_BYTES = 4_000_000
+_LEFT_OUT = frozenset({"venv", "node_modules", "build", "dist", "__pycache__"})
+_BOM = b"\xef\xbb\xbf"
 _ROOT_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "package.json", "Cargo.toml", "go.mod")
 _LANGUAGES = {
     ".py": "python",
@@ -74,6 +78,37 @@ def suffixes_of(languages: Iterable[str]) -> tuple[str, ...]:
     """The endings of the names of files in these languages."""
     wanted = set(languages)
     return tuple(suffix for suffix, language in _LANGUAGES.items() if language in wanted)
+
+
+def files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """The files with these endings, sorted; links, hidden folders and those of tools are left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(suffixes))
+
+
+def write_back(path: Path, original: str, text: str) -> None:
+    """Write a new text, unless the file has become another one meanwhile; a byte order mark stays."""
+    mark = refuse_if_changed(path, original)
+    try:
+        path.write_bytes(mark + text.encode())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def refuse_if_changed(path: Path, original: str) -> bytes:
+    """The byte order mark of a file that still holds `original`, or nothing where it has none."""
+    present = _read(path)
+    mark = _BOM if present.startswith(_BOM) else b""
+    if present != mark + original.encode():
+        raise UsageError(f"{path} was changed meanwhile; run the command again")
+    return mark
+
+
+def diff_of(path: Path, original: str, text: str) -> str:
+    """What a patch tool can read."""
+    old, new = (each.splitlines(keepends=True) for each in (original, text))
+    return "".join(difflib.unified_diff(old, new, str(path), str(path)))
 
 
 def root_of(path: Path) -> Path:

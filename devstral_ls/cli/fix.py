@@ -1,7 +1,5 @@
 """`devstral-ls fix PATH…`: the fixes that the checkers prove, with the exit codes of a linter."""
 
-import difflib
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import typer
 from devstral_ls.cancel import CancelToken
 from devstral_ls.cli.asking import ask, chosen_remote, errand_about
 from devstral_ls.cli.checking import Workbench, read_declarations
-from devstral_ls.cli.files import read_document, suffixes_of
+from devstral_ls.cli.files import diff_of, files_below, read_document, suffixes_of, write_back
 from devstral_ls.errors import DevstralError, RemoteError, UsageError
 
 if TYPE_CHECKING:  # for start-up: `--help` needs no checkers
@@ -24,8 +22,6 @@ if TYPE_CHECKING:  # for start-up: `--help` needs no checkers
 EXIT_LEFT, EXIT_BAD_INPUT = 1, 2
 BUDGET_MS = 60_000  # of one file; from a terminal there is nobody typing
 MAX_FILES = 10_000
-_LEFT_OUT = frozenset({"venv", "node_modules", "build", "dist", "__pycache__"})
-_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(slots=True)
@@ -114,17 +110,11 @@ def _files(paths: list[Path], suffixes: tuple[str, ...], tally: _Tally) -> Itera
         if not path.exists():
             _refuse(tally, UsageError(f"there is no file or folder {path}"))
             continue
-        for file in _files_below(path, suffixes) if path.is_dir() else [path]:
+        for file in files_below(path, suffixes) if path.is_dir() else [path]:
             n_files += 1
             if MAX_FILES < n_files:
                 raise UsageError(f"{path} leads to more than {MAX_FILES} files; name a smaller folder")
             yield file
-
-
-def _files_below(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if name.endswith(suffixes))
 
 
 def _refuse(tally: _Tally, error: DevstralError) -> None:
@@ -144,8 +134,7 @@ def _report(path: Path, cleaned: "Cleaned") -> None:
 
 
 def _print_diff(path: Path, cleaned: "Cleaned") -> None:
-    old, new = (text.splitlines(keepends=True) for text in (cleaned.original, cleaned.text))
-    print("".join(difflib.unified_diff(old, new, str(path), str(path))), end="")
+    print(diff_of(path, cleaned.original, cleaned.text), end="")
 
 
 def _leave(_path: Path, _cleaned: "Cleaned") -> None:
@@ -153,17 +142,8 @@ def _leave(_path: Path, _cleaned: "Cleaned") -> None:
 
 
 def _write(path: Path, cleaned: "Cleaned") -> None:
-    """Write the fixed text, unless the file has become another one meanwhile; a byte order mark stays."""
-    if not cleaned.fixes:
-        return
-    try:
-        present = path.read_bytes()
-        mark = _BOM if present.startswith(_BOM) else b""
-        if present != mark + cleaned.original.encode():
-            raise UsageError(f"{path} was changed while it was fixed; run the command again")
-        path.write_bytes(mark + cleaned.text.encode())
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+    if cleaned.fixes:
+        write_back(path, cleaned.original, cleaned.text)
 
 
 def _count(tally: _Tally, cleaned: "Cleaned") -> None:

@@ -5,7 +5,7 @@ same checkers as one from here.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from devstral_ls.context.outgoing import masked, reason_to_stay
 from devstral_ls.context.secrets import MASK
 from devstral_ls.engine.request import ChatPrompt, InfillPrompt
 from devstral_ls.errors import RemoteError
+from devstral_ls.features import refactoring
 from devstral_ls.features.candidates import Candidate
 from devstral_ls.features.code_actions import Offer, simplify, unit_tests
 from devstral_ls.features.code_actions.simplify import lines_of_function
@@ -36,6 +37,7 @@ from devstral_ls.features.questions import (
     to_simplify,
     window_of,
 )
+from devstral_ls.features.refactoring import MAX_REFACTORING_TOKENS, Shown, to_refactor
 from devstral_ls.features.routing import Work
 from devstral_ls.features.verification import examine, prove
 from devstral_ls.remote.choice import FAMILIES, Remote
@@ -130,6 +132,24 @@ def test_from(reply: Reply, errand: Errand, offer: Offer, tools: Tools) -> Offer
     calls = (block_in(reply.text) or "").split("\n")
     done = unit_tests.resolve_with(offer, errand.document, tools, calls)
     return replace(done, title=f"{done.title}; called as {errand.remote.host} would") if done else None
+
+
+def parcel_for_refactoring(
+    errands: Sequence[Errand], instruction: str, objection: str = ""
+) -> tuple[Parcel, tuple[Shown, ...]] | str:
+    """The question how to change several files of one root, with what is shown of them; or why none is asked."""
+    shown: list[Shown] = []
+    for errand in errands:
+        hidden = _masked_text(errand)
+        if not isinstance(hidden, Masked):
+            return hidden
+        shown.append(Shown(_path(errand), errand.document, hidden.text))
+    told = masked(instruction, "plaintext"), masked(objection, "plaintext")
+    if told[0] is None or told[1] is None:
+        return "what you ask for stays here: it may hold a private key"
+    parcel = _asked(errands[0], to_refactor(shown, told[0], told[1]), MAX_REFACTORING_TOKENS, Work.REFACTORING)
+    paths = ", ".join(errand.document.path for errand in errands)
+    return replace(parcel, document=paths, deadline_ms=refactoring.DEADLINE_MS), tuple(shown)
 
 
 def _about_function(errand: Errand, lines: tuple[int, int] | None, work: Work) -> Parcel | str:

@@ -14,6 +14,7 @@ class Work(StrEnum):
     EXPLANATION = "explanation"
     SIMPLIFICATION = "simplification"
     TEST = "test"
+    REFACTORING = "refactoring"
 
 
 class Way(StrEnum):
@@ -25,7 +26,7 @@ class Way(StrEnum):
 
 
 # Not what is asked with every key: it is much, it is unfinished, and the answer would come too late.
-_MAY_LEAVE = frozenset({Work.FIX, Work.EXPLANATION, Work.SIMPLIFICATION, Work.TEST})
+_MAY_LEAVE = frozenset({Work.FIX, Work.EXPLANATION, Work.SIMPLIFICATION, Work.TEST, Work.REFACTORING})
 
 
 def way_for(work: Work, n_characters: int, answer: Answer) -> Way:

@@ -44,6 +44,12 @@ def source(tmp_path: Path) -> Path:
         (["complete", "missing.py:1:1"], "there is no file missing.py"),
         (["fly"], "No such command 'fly'"),
         (["doctor", "--provider", "abacus"], "'abacus', but must be one of cpu, cuda, coreml"),
+        (["refactor", "rename it"], "Missing argument 'PATH…'"),
+        (["refactor", " ", __file__], "say what to change, such as 'rename area to surface'"),
+        (["refactor", "x" * 2001, __file__], "2001 characters are too many words; 2000 may be"),
+        (["refactor", "rename it", "missing.py"], "there is no file missing.py"),
+        (["refactor", "rename it", "/"], "more than 30 files are too many for one change; name those that may change"),
+        (["refactor", "rename it", __file__], "does not follow instructions; name a model that does with --model"),
         (["serve", "--threads", "-1"], "'-1' is not a whole number"),
     ],
 )
@@ -136,3 +142,14 @@ def test_a_refusal_in_a_real_process(source: Path) -> None:
     assert ran.code == EXIT_BAD_INPUT
     assert f"line 77 is outside {source}, which has 3 lines" == ran.complaint
     assert ran.out == ""
+
+
+def test_a_change_across_projects_is_refused(refuse: Callable[..., str], tmp_path: Path) -> None:
+    """Consent, checkers and neighbours belong to one project."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").touch()
+        (tmp_path / name / "app.py").touch()
+    assert "these files belong to 2 projects" in refuse("refactor", "rename it", tmp_path / "one", tmp_path / "two")
+    (tmp_path / "empty").mkdir()
+    assert "there are no Python files in" in refuse("refactor", "rename it", tmp_path / "empty")

@@ -97,6 +97,40 @@ def test_what_is_fixed_here_is_kept_where_nothing_can_be_asked(tmp_path: Path, h
     assert all("return json.loads(text)\n" in file.read_text() for file in (first, second))
 
 
+def test_a_change_across_files_is_asked_elsewhere(tmp_path: Path, home: dict[str, str]) -> None:
+    """What is refused is asked once more, with the reason; what nobody objects to is written, and only if wanted."""
+    file = write_project(tmp_path)
+    uses = file.with_name("uses.py")
+    uses.write_text("from app import area\n\nprint(area(2))\n")
+    there = "app.py\n<<<<<<< SEARCH\ndef area(width):\n=======\ndef surface(width):\n>>>>>>> REPLACE\n"
+    worse = there.replace("def surface(width):", "def surface(side):")
+    here = "uses.py\n<<<<<<< SEARCH\nfrom app import area\n\nprint(area(2))\n=======\n"
+    here += "from app import surface\n\nprint(surface(2))\n>>>>>>> REPLACE\n"
+
+    def told(*options: str) -> Ran:
+        return run_command("refactor", "rename area to surface", file, uses, "--remote", *options, environment=home)
+
+    assert "no remote server is chosen" in told().err
+    with on_stage(answers(worse + here), answers(there + here)) as stage:
+        run_command("remote", "use", stage.url, "--model", "big", "--key", "env:REMOTE_KEY", environment=home)
+        assert "nobody allowed text of this folder" in told().err
+        run_command("remote", "allow", file.parent, environment=home)
+        assert [] == stage.received
+        ran = told()
+        assert (1, 2) == (ran.code, len(stage.received)), ran
+        assert "An earlier answer was refused: app.py:5: F821 Undefined name `width`" in str(stage.bodies()[1])
+        assert all("hunter2" not in str(body) for body in stage.bodies())
+        assert "-def area(width):\n+def surface(width):\n" in ran.out
+        assert "2 files would change; nothing new is wrong, say ruff" in ran.err
+        assert "nothing was written; --yes writes without asking" in ran.err
+        assert "def area(width):" in file.read_text()
+        assert 0 == told("--yes").code
+        assert 'password = "hunter2"\n\n\ndef surface(width):\n    return width * width\n' == file.read_text()
+        assert "from app import surface\n\nprint(surface(2))\n" == uses.read_text()
+    (one, *_) = json.loads(run_command("remote", "log", "--json", environment=home).out)["sent"]
+    assert ("refactoring", "app.py, uses.py") == (one["why"], one["document"])
+
+
 def test_a_preview_is_answered_with_no(tmp_path: Path, home: dict[str, str]) -> None:
     """Where nobody says yes, nothing is sent; the text was shown."""
     file = write_project(tmp_path)
