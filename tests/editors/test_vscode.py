@@ -1,7 +1,9 @@
 """The extension in a real VS Code: what a user types, sees, accepts and saves, in one window."""
 
+import json
 import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from editor_fixtures import (
     until,
     wait_for_saved,
 )
+from leash import command_line
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
 
@@ -53,7 +56,7 @@ def vscode() -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project that the window shows; each test has a file of its own."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("whole", "word", "wide", "timed"):
+    for name in ("whole", "word", "wide", "timed", "killed"):
         (folder / f"{name}.py").write_text(SHAPES, encoding="utf-8")
     for name in ("bulb", "saved", "hovered"):
         (folder / f"{name}.py").write_text(LOADING)
@@ -196,6 +199,17 @@ def test_the_client_is_kept_compiled(window: Window, home: Path) -> None:
     until(lambda: list(kept.glob("*.v8")), "the compiled client", instead=window.text)
 
 
+def test_a_killed_server_comes_back(window: Window, code_server: CodeServer, folder: Path) -> None:
+    """After kill -9 of the server a new one gives the next suggestion."""
+    first = servers(code_server)
+    assert 1 == len(first)
+    os.kill(first[0], signal.SIGKILL)
+    until(lambda: servers(code_server) not in ([], first), "a second server", instead=window.status_text)
+    window.go_to(folder / "killed.py")
+    window.type("    return ")
+    window.wait_for_ghost_text(SUGGESTION)
+
+
 def test_the_walkthrough_knows_that_the_server_runs(window: Window) -> None:
     """The first steps are one command away, and the one about the server is done."""
     window.run_command("Welcome: Open Walkthrough")
@@ -203,3 +217,37 @@ def test_the_walkthrough_knows_that_the_server_runs(window: Window) -> None:
     window.wait_for(window.page.locator(".getting-started-step", has_text="Type, and press Tab"))
     running = window.page.locator(".getting-started-step", has_text="The server is installed")
     window.wait_for(running.locator(".codicon-getting-started-step-checked"))
+
+
+def test_a_workspace_that_is_not_trusted_gets_suggestions_and_nothing_else(
+    window: Window, vscode: Path, server_folder: Path, tmp_path: Path
+) -> None:
+    """In VS Code's restricted mode the user's server completes, and what the workspace names is not started."""
+    project, started = tmp_path / "project", tmp_path / "started"
+    (project / ".vscode").mkdir(parents=True)
+    (project / "whole.py").write_text(SHAPES, encoding="utf-8")
+    program = project / "devstral-ls"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o755)
+    (project / ".vscode/settings.json").write_text(json.dumps({"devstral.server.path": str(program)}))
+    trust = {f"security.workspace.trust.{name}": "never" for name in ("startupPrompt", "banner")}
+    settings = QUIET | trust | {"devstral.server.path": str(server_folder / "devstral-ls")}
+    server = CodeServer(vscode, tmp_path / "home", [VSIX], settings, is_trusting=False)
+    try:
+        restricted = Window(server.url(project, project / "whole.py"), beside=window)
+        try:
+            restricted.wait_for_status("running")
+            restricted.wait_for(restricted.page.locator(".statusbar-item", has_text="Restricted Mode"))
+            restricted.go_to(project / "whole.py")
+            restricted.type("    return ")
+            restricted.wait_for_ghost_text(SUGGESTION)
+        finally:
+            restricted.close()
+    finally:
+        server.close()
+    assert not started.exists()
+
+
+def servers(code_server: CodeServer) -> list[int]:
+    """The processes of our server that this VS Code has started."""
+    return [pid for pid in code_server.processes() if "scripted_server" in command_line(pid)]
