@@ -183,14 +183,16 @@ def in_terminal(editor: str, places: list[str], project: Path, program: Path, en
         until(lambda: "Rectangle" in terminal.text(), "the file", instead=terminal.text)
         time.sleep(START_S)
         return [
-            key for name in begun(places, end_s) for key in typed_in_terminal(terminal, editor, project / f"{name}.py")
+            key
+            for name in begun(places, end_s)
+            for key in typed_in_terminal(terminal, editor, project / f"{name}.py", *PLACES[name])
         ]
     finally:
         terminal.close()
 
 
-def typed_in_terminal(terminal: WatchedTerminal, editor: str, file: Path) -> list[Key]:
-    before, text = PLACES[file.stem]
+def typed_in_terminal(terminal: WatchedTerminal, editor: str, file: Path, before: str, text: str) -> list[Key]:
+    """Type `text` at the end of a file that ends with `before`."""
     groups, to_the_end = OPEN[editor]
     for keys in [*groups, to_the_end]:
         terminal.type(keys.format(file))

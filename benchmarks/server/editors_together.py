@@ -46,7 +46,11 @@ SHIM = '#!/bin/sh\nexec "{python}" -m devstral_ls "$@"\n'
 SHARES = "vim.lsp.config('devstral_ls', {{ init_options = {{ share_engine = {is_shared}, n_threads = 1 }} }})\n"
 REST_S = 25.0  # past the limit of the shared engine
 KEY_EVERY_S = 0.25
-KEYS_AT = [*latency.LINES, *list(latency.BEGINNINGS)[:6]]
+# Whole lines, so that most keys are asked about in a file that the server knows, as when somebody works.
+KEYS_AT = {
+    f"{name}_line": (f"\ndef test_{name}() -> None:\n", f"    {name} = Rectangle(20, 30)") for name in latency.NAMES[:7]
+}
+FIRST = f"{next(iter(KEYS_AT))}.py"
 GOAL_MEMORY, GOAL_KEYS = 1.15, 1.3
 
 
@@ -63,7 +67,7 @@ def main() -> None:
     if given.large:
         os.environ[MODEL_VARIABLE] = str(LARGE)
     name = "keys_beside_a_fix" if given.part == "keys" else f"memory_{'large' if given.large else 'embedded'}"
-    found = keys(KEYS_AT[: given.places]) if given.part == "keys" else memory()
+    found = keys(list(KEYS_AT)[: given.places]) if given.part == "keys" else memory()
     print(name, json.dumps(found, indent=2))
     path = ROOT / f"benchmarks/results/{NAME}.json"
     figures = json.loads(path.read_text())["figures"] if path.exists() else {}
@@ -166,7 +170,7 @@ def neovim(folder: Path, *, is_shared: bool, shim: str = SHIM) -> Iterator[Open]
     passed = {name: os.environ[name] for name in ("DEVSTRAL_LS_RUNTIME", "DEVSTRAL_LS_DATA", "PYTHONPATH")}
     passed |= {name: os.environ[name] for name in (MODEL_VARIABLE,) if name in os.environ}
     env = {"HOME": str(home), "PATH": f"{program.parent}:{os.defpath}"} | folders | passed
-    terminal = WatchedTerminal([*argv, str(project / "init.py")], folder=project, env=env)
+    terminal = WatchedTerminal([*argv, str(project / FIRST)], folder=project, env=env)
     try:
         until(lambda: "Rectangle" in terminal.text(), "the file", instead=terminal.text)
         time.sleep(latency.START_S)
@@ -188,10 +192,10 @@ def vscode(folder: Path, *, is_shared: bool) -> Iterator[Open]:
     }
     server = CodeServer(CACHE / "vscode", folder / "code", [ROOT / "editors/vscode/devstral-ls.vsix"], settings)
     try:
-        window = Window(server.url(project, project / "init.py"))
+        window = Window(server.url(project, project / FIRST))
         try:
             window.wait_for_status("running")
-            window.go_to(project / "init.py")
+            window.go_to(project / FIRST)
             yield Open(lambda key: window.press("Backspace") if key == "\x7f" else window.type(key))
         finally:
             window.close()
@@ -210,8 +214,8 @@ def made(folder: Path, shim: str = SHIM) -> tuple[Path, Path]:
     program.write_text(shim.format(python=sys.executable, proxy=PROXY, log=folder / "log"))
     program.chmod(0o755)
     (project / "pyproject.toml").write_text('[project]\nname = "shapes"\nversion = "1"\n')
-    for name in KEYS_AT:
-        (project / f"{name}.py").write_text(latency.HEAD + latency.PLACES[name][0])
+    for name, (before, _) in KEYS_AT.items():
+        (project / f"{name}.py").write_text(latency.HEAD + before)
     return project, program
 
 
@@ -268,8 +272,7 @@ def typed(places: list[str], folder: Path) -> list[float]:
     with neovim(folder, is_shared=True, shim=latency.SHIM) as opened:
         assert opened.terminal is not None
         for name in places:
-            file, place = folder / f"project/{name}.py", latency.PLACES[name]
-            latency.typed_in_terminal(opened.terminal, "neovim", file, *place)
+            latency.typed_in_terminal(opened.terminal, "neovim", folder / f"project/{name}.py", *KEYS_AT[name])
     return [1e3 * (each.answered_s - each.asked_s) for each in latency.answers(folder / "log", is_menu=False)]
 
 

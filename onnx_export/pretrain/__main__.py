@@ -129,6 +129,7 @@ def export_bundle(state: State, arguments: argparse.Namespace) -> None:
         figures=arguments.figures,
         ladder=_ladder(arguments.ladder),
         project_ladder=_ladder(arguments.project_ladder),
+        window_stretch=arguments.window_stretch,
     )
     log.info("made %s", arguments.out)
 
@@ -180,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--figures", type=Path, help="a result of benchmarks/embedded_model, for the model card")
     exporting.add_argument("--ladder", default="[]", help="what benchmarks/embedded_model/tune_ladder.py printed first")
     exporting.add_argument("--project-ladder", default="[]", help="what it printed last")
+    exporting.add_argument("--window-stretch", type=int, default=1, help="how many trained windows it may read (YaRN)")
     plotting = stage("plot", plot_run)
     plotting.add_argument("out", type=Path)
     plotting.add_argument("--run", default="S")

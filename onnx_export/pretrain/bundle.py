@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,21 @@ def export(
     figures: Path | None,
     ladder: Ladder = (),
     project_ladder: Ladder = (),
+    window_stretch: int = 1,
 ) -> Manifest:
-    """Make the bundle of a checkpoint folder; its figures may have been measured on an earlier export."""
+    """Make the bundle of a checkpoint folder; its figures may have been measured on an earlier export.
+
+    `window_stretch` has YaRN spread the positions, so that as many trained windows can be read.
+    """
     training = json.loads((folder / "training.json").read_text())
+    config = replace(checkpoint.read_config(folder), window_stretch=window_stretch)
     options = ExportOptions(precision=precision, name=NAME, license=LICENCE, provenance=_provenance(state, training))
-    manifest = run_export(plan_export(folder, options), out_dir).manifest
+    with tempfile.TemporaryDirectory() as stretched:
+        shutil.copytree(folder, stretched, dirs_exist_ok=True)
+        checkpoint.save_config(Path(stretched), config)
+        manifest = run_export(plan_export(Path(stretched), options), out_dir).manifest
     measured = json.loads(figures.read_text())["figures"] if figures else None
-    card = cards.model_card(checkpoint.read_config(folder), training, measured, precision)
+    card = cards.model_card(config, training, measured, precision)
     (out_dir / "README.md").write_text(card, "utf-8")
     (out_dir / "DATA.md").write_text(cards.data_card(state), "utf-8")
     shutil.copyfile(PROJECT_LICENCE, out_dir / "LICENSE")

@@ -32,7 +32,8 @@ It runs on any CPU, offline, seconds after install.
 {config.n_kv_heads} key-value heads, {config.n_experts} experts of width {config.d_expert}, \
 {config.n_experts_per_token} of them a token.
 - Tokenizer: byte-level BPE of {config.vocab_size} tokens, in which a line break and its indentation are one token.
-- Window: {config.window_tokens} tokens; trained on documents of 512 and 2,048 tokens.
+- Window: {config.window_tokens * config.window_stretch} tokens{_stretched(config)}; \
+trained on documents of 512 and 2,048 tokens.
 - Fill-in-the-middle with the suffix first: \
 `<s>[FILE]…signatures…[FILE]path\\n[SUFFIX]suffix[PREFIX]prefix`, then the middle and `</s>`.
 - Precision of these weights: {precision}.
@@ -64,6 +65,10 @@ it knows Python's shape and its commonest idioms.
 
 Apache-2.0 for the weights (`LICENSE`); the packages it learnt from keep their own, named in `DATA.md`.
 """
+
+
+def _stretched(config: Config) -> str:
+    return "" if config.window_stretch == 1 else f", {config.window_stretch} times what it was trained with, by YaRN"
 
 
 def data_card(state: State) -> str:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from onnx_export.pretrain.model import Config, Mixtral
+from onnx_export.pretrain.model import Config, Mixtral, rope_settings
 
 Tensors = dict[str, Tensor]
 FACTS_NAME = "training.json"
@@ -68,9 +68,14 @@ def load_weights(model: Mixtral, weights: Tensors) -> None:
 def save_hf(folder: Path, config: Config, weights: Mapping[str, Tensor], tokenizer: Path) -> None:
     """Write a folder that `MixtralForCausalLM.from_pretrained` and every exporter can read."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(hf_config(config), indent=1) + "\n")
+    save_config(folder, config)
     save_file(hf_weights(weights), folder / "model.safetensors", metadata={"format": "pt"})
     shutil.copyfile(tokenizer, folder / "tokenizer.json")
+
+
+def save_config(folder: Path, config: Config) -> None:
+    """Write or replace the sizes in a checkpoint folder."""
+    (folder / "config.json").write_text(json.dumps(hf_config(config), indent=1) + "\n")
 
 
 def save_facts(folder: Path, run: str, progress: Progress) -> None:
@@ -90,6 +95,7 @@ def load_hf(folder: Path) -> Mixtral:
 def read_config(folder: Path) -> Config:
     """The sizes of the model in a checkpoint folder."""
     facts = json.loads((folder / "config.json").read_text())
+    stretch = int((facts.get("rope_scaling") or {}).get("factor", 1))
     return Config(
         d_model=facts["hidden_size"],
         n_layers=facts["num_hidden_layers"],
@@ -100,7 +106,8 @@ def read_config(folder: Path) -> Config:
         head_dim=facts["head_dim"],
         n_experts=facts["num_local_experts"],
         n_experts_per_token=facts["num_experts_per_tok"],
-        window_tokens=facts["max_position_embeddings"],
+        window_tokens=facts["max_position_embeddings"] // stretch,
+        window_stretch=stretch,
         rope_theta=facts["rope_theta"],
         norm_epsilon=facts["rms_norm_eps"],
     )
@@ -119,8 +126,7 @@ def hf_config(config: Config) -> dict[str, Any]:
         "head_dim": config.head_dim,
         "num_local_experts": config.n_experts,
         "num_experts_per_tok": config.n_experts_per_token,
-        "max_position_embeddings": config.window_tokens,
-        "rope_theta": config.rope_theta,
+        **rope_settings(config),
         "rms_norm_eps": config.norm_epsilon,
         "vocab_size": config.vocab_size,
         "hidden_act": "silu",

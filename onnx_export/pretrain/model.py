@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from onnx_export.blocks.rope import read_rope
+from onnx_export.checkpoint import Settings
+
 CROSS_ENTROPY_CHUNK_TOKENS = {"cpu": 512, "cuda": 16_384}  # logits of one chunk stay in cache; a GPU wants few kernels
 
 
@@ -28,7 +31,8 @@ class Config:
     head_dim: int = 64
     n_experts: int = 8
     n_experts_per_token: int = 2
-    window_tokens: int = 2048
+    window_tokens: int = 2048  # that it was trained with
+    window_stretch: int = 1  # YaRN's factor: how many such windows it reads
     rope_theta: float = 10_000.0
     norm_epsilon: float = 1e-5
 
@@ -179,11 +183,23 @@ class Mixtral(nn.Module):
 
 def rope_tables(config: Config, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Cosines and sines [T, head_dim], the two halves of a head holding the same angles."""
-    steps = torch.arange(0, config.head_dim, 2, device=device, dtype=torch.float32)
-    inverse = config.rope_theta ** (-steps / config.head_dim)
+    rope = read_rope(Settings(rope_settings(config)), config.head_dim)
+    inverse = torch.from_numpy(rope.frequencies).to(device)
     angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), inverse)
     angles = torch.cat([angles, angles], dim=-1)
-    return angles.cos(), angles.sin()
+    return angles.cos() * rope.attention_factor, angles.sin() * rope.attention_factor
+
+
+def rope_settings(config: Config) -> dict[str, Any]:
+    """The positions in the names of `MixtralConfig`."""
+    told: dict[str, Any] = {
+        "max_position_embeddings": config.window_tokens * config.window_stretch,
+        "rope_theta": config.rope_theta,
+    }
+    if 1 < config.window_stretch:
+        trained = {"original_max_position_embeddings": config.window_tokens}
+        told["rope_scaling"] = {"rope_type": "yarn", "factor": config.window_stretch, **trained}
+    return told
 
 
 def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:

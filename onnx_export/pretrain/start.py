@@ -66,7 +66,7 @@ def _open_bundle(folder: Path) -> Mixtral:
 
 
 def _config(manifest: Manifest, graph: onnx.GraphProto, stored: Stored) -> Config:
-    head_dim, n_kv_heads = manifest.head_dim, manifest.n_kv_heads
+    head_dim, n_kv_heads, stretch = manifest.head_dim, manifest.n_kv_heads, _window_stretch(stored)
     n_heads = len(_rows(stored, "layers.0.attention.qkv")) // head_dim - 2 * n_kv_heads
     return Config(
         d_model=len(stored["norm.weight"]),
@@ -78,7 +78,8 @@ def _config(manifest: Manifest, graph: onnx.GraphProto, stored: Stored) -> Confi
         head_dim=head_dim,
         n_experts=manifest.n_experts,
         n_experts_per_token=manifest.n_experts_per_token,
-        window_tokens=manifest.window_tokens,
+        window_tokens=manifest.window_tokens // stretch,
+        window_stretch=stretch,
         rope_theta=_rope_theta(stored, head_dim),
         norm_epsilon=_norm_epsilon(graph),
     )
@@ -123,9 +124,14 @@ def _rows(stored: Stored, at: str) -> NDArray[np.float32]:
 
 
 def _rope_theta(stored: Stored, head_dim: int) -> float:
-    """From the angle by which position 1 turns the slowest pair: theta ** -(head_dim - 2) / head_dim."""
-    angle = math.atan2(stored["rope.sin"][1, -1], stored["rope.cos"][1, -1])
-    return float(round(angle ** (-head_dim / (head_dim - 2))))
+    """From the angle by which position 1 turns the second pair, which YaRN leaves alone: theta ** (-2 / head_dim)."""
+    angle = math.atan2(stored["rope.sin"][1, 1], stored["rope.cos"][1, 1])
+    return float(round(angle ** (-head_dim / 2)))
+
+
+def _window_stretch(stored: Stored) -> int:
+    """From how much YaRN enlarges attention, which is all that position 0 says: 1 + ln(factor) / 10."""
+    return round(math.exp(10 * (float(stored["rope.cos"][0, 0]) - 1)))
 
 
 def _norm_epsilon(graph: onnx.GraphProto) -> float:

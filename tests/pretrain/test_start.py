@@ -8,6 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from devstral_ls.cancel import CancelToken  # noqa: E402  torch may be absent
+from devstral_ls.engine.backends.ort import open_backend  # noqa: E402  the same
 from devstral_ls.engine.manifest import read_manifest, write_manifest  # noqa: E402  torch may be absent
 from onnx_export.errors import Unsupported  # noqa: E402  the same
 from onnx_export.export import ExportOptions, plan_export, run_export  # noqa: E402  the same
@@ -17,6 +19,7 @@ from onnx_export.pretrain.state import State  # noqa: E402  the same
 
 pytestmark = pytest.mark.torch
 
+N_LONG = 2500  # beyond the trained window
 TOLD = {"training_steps": 7, "training_tokens": 9000, "training_hours": 0.5}
 
 
@@ -44,6 +47,25 @@ def test_bundle_gives_back_its_weights(folder: Path, precision: str, largest_err
     found = dict(again.named_parameters())
     for name, parameter in told.named_parameters():
         torch.testing.assert_close(found[name], parameter, atol=largest_error, rtol=0, msg=name)
+
+
+def test_a_stretched_window_is_read_back_and_read_alike(folder: Path) -> None:
+    """What YaRN did to the positions is found in the bundle itself, and its graph says what torch says."""
+    told = checkpoint.load_hf(folder)
+    stretched = replace(told.config, window_stretch=2)
+    checkpoint.save_config(folder, stretched)
+    found = bundle(folder, "fp32")
+    assert 4096 == read_manifest(found).window_tokens
+    again = start.open_model(found)
+    assert stretched == again.config == checkpoint.read_config(folder)
+    ids = np.random.default_rng(0).integers(32, 300, N_LONG)
+    backend = open_backend(found, read_manifest(found), provider="cpu", n_threads=1)
+    logits = backend.logits(backend.new_cache(4096), ids, n_past=0, n_logits=N_LONG, cancel=CancelToken())
+    backend.close()
+    with torch.no_grad():
+        expected = again(torch.from_numpy(ids)[None])[0]
+    told_here = torch.from_numpy(logits).log_softmax(-1)
+    torch.testing.assert_close(told_here, expected.log_softmax(-1), atol=1e-4, rtol=0)
 
 
 def test_run_goes_on_from_a_bundle(folder: Path, tmp_path: Path) -> None:
