@@ -200,9 +200,8 @@ def fixing() -> Iterator[list[float]]:
 
 def client(mode: str) -> LanguageClient:
     """An editor's server, initialized; no other than the engine's threads are what is measured."""
-    command = (sys.executable, "-m", "devstral_ls", "serve", MODES[mode], "--threads", str(THREADS))
-    server = LanguageClient(command)
-    server.initialize(ROOT, {"eagerness": "eager"})
+    server = LanguageClient((sys.executable, "-m", "devstral_ls", "serve", MODES[mode]))
+    server.initialize(ROOT, {"eagerness": "eager", "n_threads": THREADS})
     return server
 
 

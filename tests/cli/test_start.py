@@ -34,9 +34,10 @@ def test_a_command_loads_no_other() -> None:
     assert "\n" == done.stdout
 
 
-def test_the_server_loads_nothing_of_a_terminal() -> None:
+@pytest.mark.parametrize("options", [(), ("--shared",), ("--in-process",), ("--offline",)])
+def test_the_server_loads_nothing_of_a_terminal(options: tuple[str, ...]) -> None:
     """When it is started as editors start it; with that it would take twice as long to answer."""
-    program = [sys.executable, "-X", "importtime", "-m", "devstral_ls", "serve"]
+    program = [sys.executable, "-X", "importtime", "-m", "devstral_ls", "serve", *options]
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert "devstral_ls.server" in done.stderr
     assert "typer" not in done.stderr
