@@ -1,5 +1,6 @@
 """`devstral-ls refactor WORDS PATH…`: one change across several files, by a model, judged by the checkers."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ def refactor(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="The files that may change, or their folders.")],
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking; only what no checker objects to.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write nothing; print the new texts, for an editor.")] = False,
     remote: Annotated[bool, typer.Option("--remote", help="Ask the remote model that you chose.")] = False,
     model: Model = "",
     provider: Provider = "cpu",
@@ -76,6 +78,9 @@ def refactor(
             proposal = _proposed_here(settings, documents, words, workbench)
     finally:
         workbench.close()
+    if as_json:
+        print(json.dumps(_as_json(proposal, documents), ensure_ascii=False))
+        raise typer.Exit(EXIT_REFUSED if proposal.verdict.objection else 0)
     _show(proposal, documents)
     if proposal.verdict.objection:
         print(f"nothing was written: {proposal.verdict.objection}", file=sys.stderr)
@@ -199,6 +204,18 @@ def _show(proposal: _Proposal, documents: dict[Path, Document]) -> None:
         told += f"; nothing new is wrong, say {' and '.join(verdict.checked_by)}"
         told += f", nor in {verdict.n_bystanders} more that mention what changed" if verdict.n_bystanders else ""
     print(told, file=sys.stderr)
+
+
+def _as_json(proposal: _Proposal, documents: dict[Path, Document]) -> dict[str, object]:
+    verdict = proposal.verdict
+    return {
+        "files": [
+            {"path": str(path.resolve()), "before": before, "after": after}
+            for path, before, after in _texts(proposal, documents)
+        ],
+        "checked_by": verdict.checked_by,
+        "objection": verdict.objection,
+    }
 
 
 def _is_wanted() -> bool:

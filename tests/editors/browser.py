@@ -136,6 +136,20 @@ class Window:
         self.press("Enter")
         until(lambda: not row.is_visible(), f"{entry!r} taken", instead=self.text)
 
+    def answer(self, text: str, shown: str = "") -> None:
+        """Write `text` into the question that is open, and press Enter once `shown` stands there too."""
+        question = self.page.locator(".quick-input-widget")
+        box = question.locator("input[type=text]")
+
+        def is_asked() -> bool:
+            with suppress(TimeoutError):
+                box.fill(text, timeout=1e3 * ASK_AGAIN_S)
+                return box.input_value() == text and shown in question.inner_text()
+            return False
+
+        until(is_asked, f"a question to answer with {text!r}", instead=self.text)
+        self.press("Enter")
+
     def click(self, seen: Locator) -> None:
         """Click it if it can be clicked; something may lie over it, or it may have gone."""
         with suppress(TimeoutError):

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from editor_fixtures import (
     until,
     wait_for_saved,
 )
+from hostile import answers, on_stage
 from leash import command_line
 
 pytestmark = [pytest.mark.editor, pytest.mark.timeout(600)]
@@ -58,6 +59,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     for name in ("whole", "word", "wide", "timed", "killed"):
         (folder / f"{name}.py").write_text(SHAPES, encoding="utf-8")
+    (folder / "defines.py").write_text("def area(side):\n    return side * side\n")
+    (folder / "calls.py").write_text("from defines import area\n\nprint(area(2))\n")
     for name in ("bulb", "saved", "hovered"):
         (folder / f"{name}.py").write_text(LOADING)
     return folder
@@ -87,6 +90,20 @@ def window(code_server: CodeServer, folder: Path) -> Iterator[Window]:
         yield window
     finally:
         window.close()
+
+
+RemoteCommand = Callable[..., None]
+
+
+@pytest.fixture
+def remote_command(server_folder: Path, folder: Path) -> Iterator[RemoteCommand]:
+    """`devstral-ls remote …` as the user of this VS Code would run it; afterwards no server is chosen."""
+
+    def run(*words: str) -> None:
+        run_to_end([str(server_folder / "devstral-ls"), "remote", *words])
+
+    yield run
+    run("off")
 
 
 @pytest.fixture(autouse=True)
@@ -184,7 +201,7 @@ def test_the_menu_shows_what_the_model_would_see(window: Window, folder: Path) -
     """The command runs the program on the saved file, and its words stay when it has ended."""
     window.go_to(folder / "hovered.py", "load(")
     window.run_command("devstral: Show what the model would see here (context)")
-    window.wait_for(window.terminal(r"candidates shown[^$]*Press any key"))
+    window.wait_for(window.terminal(r"marked as private by its author[^$]*Press any key"))
 
 
 def test_the_menu_shows_what_became_of_suggestions(window: Window) -> None:
@@ -197,6 +214,36 @@ def test_the_client_is_kept_compiled(window: Window, home: Path) -> None:
     """The next window need not compile the language client again."""
     kept = home / "data/User/globalStorage/devstral-ls.devstral-ls/compiled"
     until(lambda: list(kept.glob("*.v8")), "the compiled client", instead=window.text)
+
+
+def test_files_change_together_after_a_look(window: Window, folder: Path, remote_command: RemoteCommand) -> None:
+    """Words, files and a model are asked for, the preview is shown, and what was looked at is applied to all files."""
+    renamed = "".join(
+        f"{name}.py\n<<<<<<< SEARCH\n{old}\n=======\n{new}\n>>>>>>> REPLACE\n"
+        for name, old, new in (
+            ("defines", "def area(side):", "def surface(side):"),
+            ("calls", "from defines import area\n\nprint(area(2))", "from defines import surface\n\nprint(surface(2))"),
+        )
+    )
+    with on_stage(answers(renamed)) as stage:
+        remote_command("use", stage.url, "--model", "big")
+        remote_command("allow", str(folder))
+        window.run_command("View: Close All Editors")
+        for name in ("defines", "calls"):
+            window.go_to(folder / f"{name}.py")
+        window.run_command("devstral: Change several files as asked")
+        window.answer("rename area to surface")
+        window.answer("", "2 Selected")
+        window.choose("remote", "By the remote model")
+        window.wait_for(window.page.locator(".multi-diff-root, .multiDiffEditor", has_text="surface"))
+        window.picture(Path(os.environ.get("EDITOR_PICTURES", folder.parent)) / "vscode-refactor.png")
+        assert "def area" in saved(folder / "defines.py")
+        button = window.notification_button("Apply to all files")
+        window.wait_for(button)
+        button.first.click()
+        window.run_command("File: Save All Files")
+    wait_for_saved(folder / "defines.py", "def surface(side):", instead=window.text)
+    wait_for_saved(folder / "calls.py", "print(surface(2))", instead=window.text)
 
 
 def test_a_killed_server_comes_back(window: Window, code_server: CodeServer, folder: Path) -> None:

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { Connection } from "./connection";
 import { isEnabled, toggle } from "./settings";
 import type { Status } from "./status";
+import { refactor } from "./refactor";
 import { runInTerminal } from "./terminal";
 
 const FIX_ALL = "source.fixAll.devstral";
@@ -30,6 +31,7 @@ export class Commands {
       "devstral.complete": () => this.hereInTerminal("complete"),
       "devstral.context": () => this.hereInTerminal("context"),
       "devstral.stats": () => this.inTerminal("stats"),
+      "devstral.refactor": () => this.refactor(),
       "devstral.fixOnSave": () => this.fixOnSave(),
       "devstral.log": () => this.log.show(),
     };
@@ -41,6 +43,7 @@ export class Commands {
       { label: "$(sparkle) Suggest here", command: "devstral.trigger" },
       { label: `$(circle-slash) ${this.toggleLabel()}`, command: "devstral.toggle" },
       { label: "$(wrench) Fix proven problems on save", command: "devstral.fixOnSave" },
+      { label: "$(files) Change several files as asked", command: "devstral.refactor" },
       { label: "$(pulse) Check the installation", command: "devstral.doctor" },
       { label: "$(eye) Show what the model would see here", command: "devstral.context" },
       { label: "$(graph) Show what became of suggestions", command: "devstral.stats" },
@@ -88,6 +91,14 @@ export class Commands {
     await editor.document.save();
     const { line, character } = editor.selection.active;
     this.inTerminal(command, `${editor.document.fileName}:${line + 1}:${character + 1}`);
+  }
+
+  private async refactor(): Promise<void> {
+    if (this.connection.program === undefined) {
+      await vscode.commands.executeCommand("devstral.install");
+      return;
+    }
+    await refactor(this.connection.program, this.log);
   }
 
   private inTerminal(...argv: string[]): void {

@@ -108,7 +108,8 @@ async function isExecutable(file: string): Promise<boolean> {
   );
 }
 
-function lastLine(error: unknown): string {
+/** What a program said last, or why it did not run. */
+export function lastLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message?: string };
   const lines = (stderr ?? "").trim().split("\n");
   return lines.at(-1) || (message ?? String(error));

@@ -12,6 +12,11 @@ export function pythonPath(): string {
   return vscode.workspace.getConfiguration(SECTION).get<string>("server.python", "").trim();
 }
 
+/** The model that the server uses; empty where that is the default. */
+export function model(): string {
+  return vscode.workspace.getConfiguration(SECTION).get<string>("model", "").trim();
+}
+
 /** Whether suggestions are wanted in a language. */
 export function isEnabled(languageId: string): boolean {
   return !disabledLanguages().includes(languageId);
