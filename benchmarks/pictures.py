@@ -5,6 +5,7 @@ Each program runs in tmux; what its screen shows is drawn as an SVG that moves w
 
 import argparse
 import html
+import re
 import shlex
 import subprocess
 import sys
@@ -14,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.ansi import AnsiDecoder
 from rich.color import Color
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
-from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -55,10 +56,13 @@ class Frame:
     seconds: float
 
 
+BLANK_LINE = re.compile(r"\n *\n")
 PICTURES = {
     "demo": Picture("devstral-ls demo", 100, 34),
     "doctor": Picture("devstral-ls doctor", 96, 18),
-    "context": Picture("devstral-ls context devstral_ls/text/edits.py:20:9 --budget 160", 96, 32),
+    "context": Picture(
+        "FORCE_COLOR=1 COLUMNS=118 devstral-ls context devstral_ls/text/edits.py:20:9 --budget 240 | head -31", 118, 32
+    ),
     "offline": Picture("devstral-ls doctor --prove-offline", 96, 14),
 }
 
@@ -93,7 +97,9 @@ def screens(tmux: list[str], done: Path) -> Iterator[Frame]:
     screen = ""
     while time.monotonic() < begin_s + LIMIT_S:
         is_done = done.exists()
-        newer = subprocess.run([*tmux, "capture-pane", "-e", "-p"], capture_output=True, text=True, check=True).stdout
+        newer = subprocess.run(
+            [*tmux, "capture-pane", "-e", "-p", "-N"], capture_output=True, text=True, check=True
+        ).stdout
         now_s = time.monotonic()
         if newer != screen:
             if screen.strip():
@@ -107,7 +113,7 @@ def screens(tmux: list[str], done: Path) -> Iterator[Frame]:
 
 def without_start(frames: list[Frame]) -> list[Frame]:
     """The frames from the first that shows more than a line: nobody wants to watch a model load."""
-    full = [number for number, frame in enumerate(frames) if len(frame.screen.split("\n\n")[0].split("\n")) > 1]
+    full = [number for number, frame in enumerate(frames) if len(BLANK_LINE.split(frame.screen)[0].split("\n")) > 1]
     return frames[full[0] :] if full else frames
 
 
@@ -142,8 +148,9 @@ def keyframes(number: int, start: float, end: float, total_s: float) -> str:
 
 def lines_of(screen: str) -> Iterator[str]:
     console = Console(width=500, color_system="truecolor", legacy_windows=False)
+    decoder = AnsiDecoder()  # a style goes on from line to line until another one is set
     for row, line in enumerate(screen.rstrip("\n").split("\n")):
-        segments = list(Text.from_ansi(line).render(console))
+        segments = list(decoder.decode_line(line).render(console))
         yield from backgrounds_of(segments, MARGIN_PX + row * LINE_PX)
         if "".join(segment.text for segment in segments).strip():
             y = MARGIN_PX + (row + 1) * LINE_PX - 5

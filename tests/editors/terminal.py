@@ -65,7 +65,7 @@ class Terminal:
         return (column, row), rows[:LINES]
 
     def screen_with_colours(self) -> str:
-        return self._run("capture-pane", "-p", "-e")
+        return self._run("capture-pane", "-p", "-e", "-N")
 
     def wait_for(self, text: str) -> str:
         """The first screen with `text` on it."""
