@@ -9,6 +9,9 @@ if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that 
 MIN_STABLE_TOKENS, MAX_STABLE_TOKENS = 512, 32_768
 STABLE_SHARE = 0.25  # of the model's window
 READING_SHARE = 0.1  # of the time that there is: what other files say helps, the answer is what is waited for
+# While somebody types: the most of these that a model reads in the time that one may wait at a new place.
+TYPING_TOKENS = (1024, 2048, 4096, 8192)
+TYPING_READ_MS = 400
 MIN_TIMED_TOKENS = 64  # a shorter prompt says nothing about how quickly a long one is read
 
 
@@ -17,6 +20,12 @@ def window_tokens(engine: "Engine") -> int:
     found = engine.facts()["window_tokens"]
     assert isinstance(found, int)
     return found
+
+
+def typing_tokens(engine: "Engine", at_most: int) -> int:
+    """How much of other files a typing request shows: steps apart, so that two models seldom differ by a little."""
+    in_time = (engine.answered.reading_speed or 0.0) * TYPING_READ_MS
+    return min(at_most, max((step for step in TYPING_TOKENS if step <= in_time), default=TYPING_TOKENS[0]))
 
 
 def stable_tokens(engine: "Engine", deadline_ms: float) -> int:

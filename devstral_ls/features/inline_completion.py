@@ -21,7 +21,7 @@ from devstral_ls.engine.request import (
     LineEnd,
     Priority,
 )
-from devstral_ls.features.budgets import window_tokens
+from devstral_ls.features.budgets import typing_tokens, window_tokens
 from devstral_ls.features.clean import Rejected, clean
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
 from devstral_ls.features.memory import SuggestionMemory
@@ -245,7 +245,7 @@ def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
     return Budget(
         prefix_tokens=prefix_tokens,
         suffix_tokens=suffix_tokens,
-        stable_tokens=min(settings.context_tokens, left - prefix_tokens - suffix_tokens),
+        stable_tokens=min(typing_tokens(engine, settings.context_tokens), left - prefix_tokens - suffix_tokens),
         count_tokens=engine.count_tokens,
     )
 
