@@ -33,6 +33,8 @@ if TYPE_CHECKING:  # for start-up: `--help` needs no features
 EXIT_REFUSED = 1
 MAX_FILES = 30
 MAX_PROJECT_FILES = 5_000
+# Changes may be missing behind it.
+_CUT_OFF = "nothing was changed: the answer was cut off; name fewer files, or ask for less"
 N_ATTEMPTS = 2  # the second one is told what was wrong with the first
 
 # From an objection to an earlier answer to a new answer, with what was shown of the files.
@@ -151,11 +153,15 @@ def _asked_elsewhere(documents: dict[Path, Document], words: str, objection: str
     if isinstance(found, str):
         raise UsageError(found)
     parcel, shown = found
-    return ask(errands[0], parcel).text, shown
+    reply = ask(errands[0], parcel)
+    if not reply.is_whole:
+        raise ChangeRefused(_CUT_OFF)
+    return reply.text, shown
 
 
 def _proposed_here(settings: Settings, documents: dict[Path, Document], words: str, workbench: Workbench) -> _Proposal:
     from devstral_ls.context import Sources  # noqa: PLC0415  for start-up
+    from devstral_ls.engine.request import FinishReason  # noqa: PLC0415  for start-up
     from devstral_ls.features import refactoring  # noqa: PLC0415  for start-up
     from devstral_ls.features.writer import Writer  # noqa: PLC0415  for start-up
 
@@ -167,6 +173,8 @@ def _proposed_here(settings: Settings, documents: dict[Path, Document], words: s
         question = refactoring.to_refactor(shown, words, objection)
         limit, deadline_ms = refactoring.MAX_REFACTORING_TOKENS, refactoring.DEADLINE_MS
         answer = writer.ask(question, key="refactor", max_tokens=limit, deadline_ms=deadline_ms)
+        if answer is not None and answer.finish is not FinishReason.END:
+            raise ChangeRefused(_CUT_OFF)
         return answer.text if answer else "", shown
 
     try:

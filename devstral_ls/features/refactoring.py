@@ -1,7 +1,7 @@
 """One change across several files, as somebody asks for it in words: written by a model, judged by the checkers.
 
 Every file is judged with all the others as they would be, and so are files that were not changed but mention what
-the change takes away. Nothing is believed that cannot be placed exactly.
+the change takes away or defines anew. Nothing is believed that cannot be placed exactly.
 """
 
 import re
@@ -12,7 +12,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.checkers import Checker, Problem, compare
 from devstral_ls.context.secrets import MASK
 from devstral_ls.engine.request import ChatPrompt
-from devstral_ls.errors import ChangeRefused
+from devstral_ls.errors import ChangeRefused, CheckerFailed
 from devstral_ls.features.edit_blocks import BETWEEN, NEW, OLD, EditBlock, edit_blocks, line_of
 from devstral_ls.features.questions import fence, line_edits
 from devstral_ls.features.verification import Baseline, examine
@@ -23,6 +23,7 @@ DEADLINE_MS = 300_000
 MAX_INSTRUCTION_CHARACTERS = 2_000
 MAX_BYSTANDERS = 60
 _NAME = re.compile(r"[^\W\d]\w{2,}")
+_DEFINITION = re.compile(r"^\s*(?:(?:async\s+)?def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]*)?=(?!=)", re.MULTILINE)
 _SYSTEM = f"""\
 You change code in several files as you are asked, and nothing else in them. Answer with changes only, each as
 
@@ -92,20 +93,23 @@ def changes_in(answer: str, files: Sequence[Shown]) -> tuple[Change, ...]:
     return kept
 
 
-def names_taken_away(changes: Iterable[Change]) -> frozenset[str]:
-    """The names that a file no longer holds: whoever mentions them elsewhere may be broken now."""
-    gone: set[str] = set()
+def names_at_stake(changes: Iterable[Change]) -> frozenset[str]:
+    """The names that a file no longer holds, and those that a changed line defines: who mentions them may be broken."""
+    names: set[str] = set()
     for change in changes:
-        gone |= {*_NAME.findall(change.document.text)} - {*_NAME.findall(change.after.text)}
-    return frozenset(gone)
+        text = change.document.text
+        names |= {*_NAME.findall(text)} - {*_NAME.findall(change.after.text)}
+        for edit in change.edits:
+            names |= {function or value for function, value in _DEFINITION.findall(edit.span.of(text))}
+    return frozenset(names)
 
 
 def bystanders(changes: Sequence[Change], project: Iterable[Document]) -> tuple[Document, ...]:
-    """The files of a project that are not changed and mention what the changes take away."""
-    gone, changed = names_taken_away(changes), {change.document.uri for change in changes}
-    if not gone:
+    """The files of a project that are not changed and mention what the changes take away or define anew."""
+    names, changed = names_at_stake(changes), {change.document.uri for change in changes}
+    if not names:
         return ()
-    found = (each for each in project if each.uri not in changed and not gone.isdisjoint(_NAME.findall(each.text)))
+    found = (each for each in project if each.uri not in changed and not names.isdisjoint(_NAME.findall(each.text)))
     return tuple(each for each, _ in zip(found, range(MAX_BYSTANDERS), strict=False))
 
 
@@ -121,6 +125,8 @@ def judge(
     try:
         _objections(before, everything, cancel)  # shows every file, so that now each is judged beside all the others
         objections = _objections(before, everything, cancel)
+    except CheckerFailed as error:  # what could not be looked at is not proven
+        objections = [str(error)]
     finally:
         for change in changes:  # whoever sees several files is not to remember these
             examine(change.document, checkers)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli_fixtures import Ran, run_command
-from hostile import answers, on_stage
+from hostile import EVENTS, answers, events, on_stage, says
 
 KEY = "key-of-a-test-0123456789"
 
@@ -111,14 +111,16 @@ def test_a_change_across_files_is_asked_elsewhere(tmp_path: Path, home: dict[str
         return run_command("refactor", "rename area to surface", file, uses, "--remote", *options, environment=home)
 
     assert "no remote server is chosen" in told().err
-    with on_stage(answers(worse + here), answers(there + here)) as stage:
+    cut_off = says("200 OK", EVENTS, events(there, finish="length"))
+    with on_stage(cut_off, answers(worse + here), answers(there + here)) as stage:
         run_command("remote", "use", stage.url, "--model", "big", "--key", "env:REMOTE_KEY", environment=home)
         assert "nobody allowed text of this folder" in told().err
         run_command("remote", "allow", file.parent, environment=home)
         assert [] == stage.received
+        assert "the answer was cut off" in told("--yes").complaint
         ran = told()
-        assert (1, 2) == (ran.code, len(stage.received)), ran
-        assert "An earlier answer was refused: app.py:5: F821 Undefined name `width`" in str(stage.bodies()[1])
+        assert (1, 3) == (ran.code, len(stage.received)), ran
+        assert "An earlier answer was refused: app.py:5: F821 Undefined name `width`" in str(stage.bodies()[2])
         assert all("hunter2" not in str(body) for body in stage.bodies())
         assert "-def area(width):\n+def surface(width):\n" in ran.out
         assert "2 files would change; nothing new is wrong, say ruff" in ran.err

@@ -129,6 +129,24 @@ def test_files_are_judged_together(tmp_path: Path, types: Ty) -> None:
         types.close()
 
 
+def test_callers_are_looked_at_though_the_name_is_still_there(tmp_path: Path, types: Ty) -> None:
+    """A comment keeps the old name in the file, and a new parameter takes none away."""
+    shapes = document(tmp_path, "shapes.py", f"# area\n{SHAPES}")
+    uses = document(tmp_path, "uses.py", USES)
+    wider = "def area(width, height, unit):\n    return width * height"
+    more = block("shapes.py", SHAPES.split("\n\n\n", maxsplit=1)[0], wider) + block(
+        "shapes.py", "    return area(width, height) / 2", "    return area(width, height, 1) / 2"
+    )
+    try:
+        for answer in (RENAME, more):
+            changes = changes_in(answer, shown(shapes))
+            beside = bystanders(changes, (shapes, uses))
+            assert (uses,) == beside
+            assert judge(changes, beside, (Ruff(), types), CancelToken()).objection.startswith("uses.py:")
+    finally:
+        types.close()
+
+
 @pytest.mark.parametrize(
     ("new", "complaint"),
     [("def half(width, height)", "shapes.py:5: "), ("def half(width):", "shapes.py:6: F821 Undefined name `height`")],

@@ -86,6 +86,7 @@ function ask(program: string, argv: readonly string[], cancel: vscode.Cancellati
         reject(Object.assign(error ?? new Error("no answer"), { stderr }));
       }
     });
+    child.stdin?.end(); // what asks in a terminal, as a preview of what is sent, is answered with no
     cancel.onCancellationRequested(() => child.kill());
   });
 }
