@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devstral_ls.errors import DevstralError
-from onnx_export.pretrain import bundle, corpus, curve, evaluate, finetune, pack, tokenizer, train
+from onnx_export.pretrain import bundle, corpus, curve, evaluate, finetune, pack, rounding, tokenizer, train
 from onnx_export.pretrain.schedule import moment
 from onnx_export.pretrain.state import DEFAULT_ROOT, State
 
@@ -73,6 +73,7 @@ def train_model(state: State, arguments: argparse.Namespace) -> None:
         micro_tokens=arguments.micro_tokens,
         device=arguments.device,
         is_half=arguments.half,
+        round_to_bits=arguments.round_to_bits,
         save_every_s=arguments.save_every_s,
     )
     train.train(state, plan)
@@ -205,6 +206,8 @@ def _add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--micro-tokens", type=int, help="what goes through the model at once (the batch)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--half", action="store_true", help="products in bfloat16: for GPUs")
+    rounding_help = "take gradients at weights rounded to so many bits: the last steps before such an export"
+    parser.add_argument("--round-to-bits", type=int, choices=rounding.BITS, help=rounding_help)
     parser.add_argument("--save-every-s", type=int, default=240)
 
 

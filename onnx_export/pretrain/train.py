@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from onnx_export.pretrain import checkpoint, pack, start, tokenizer
+from onnx_export.pretrain import checkpoint, pack, rounding, start, tokenizer
 from onnx_export.pretrain.checkpoint import Progress, Tensors
 from onnx_export.pretrain.model import PRESETS, Mixtral, cross_entropy
 from onnx_export.pretrain.optimizer import optimizers
@@ -60,6 +61,7 @@ class Plan:
     micro_tokens: int | None = None  # what goes through the model at once; None: the batch
     device: str = "cpu"
     is_half: bool = False  # products in bfloat16: for GPUs; on processors without it, it only rehearses
+    round_to_bits: int | None = None  # gradients are taken at weights that are stored so; None: as they are
     save_every_s: int = 240
 
 
@@ -158,7 +160,8 @@ class _Run:
         started_s, started_cpu_s = time.monotonic(), time.process_time()
         self._begin_decay_when_due()
         ids = self._rows.batch(self._progress)
-        loss, balance = self._forward_backward(ids)
+        with self._as_it_will_be_stored():
+            loss, balance = self._forward_backward(ids)
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)
         share = learning_rate_share(self._own_steps, self._decay, self._now)
         if math.isfinite(loss) and torch.isfinite(norm):
@@ -190,6 +193,10 @@ class _Run:
         checkpoint.save_hf(folder, self._model.config, weights, self._state.tokenizer)
         checkpoint.save_facts(folder, self._plan.run, self._progress)
         log.info("finished: %s", folder)
+
+    def _as_it_will_be_stored(self) -> AbstractContextManager[None]:
+        bits = self._plan.round_to_bits
+        return nullcontext() if bits is None else rounding.rounded(self._model, bits)
 
     def _forward_backward(self, ids: Tensor) -> tuple[float, float]:
         """Gradients of the batch's mean loss, a part of its rows at a time."""

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from onnx_export.pretrain import checkpoint, optimizer, pack, tokenizer, train  # noqa: E402  torch may be absent
+from onnx_export.pretrain import checkpoint, optimizer, pack, rounding, tokenizer, train  # noqa: E402  torch may be absent
 from onnx_export.pretrain.model import PRESETS, Mixtral, cross_entropy  # noqa: E402  the same
 from onnx_export.pretrain.state import State  # noqa: E402  the same
 
@@ -93,6 +93,18 @@ def test_half_precision_learns_the_same(state: State) -> None:
     whole, half = (dict(checkpoint.load_hf(state.run(run) / "final").named_parameters()) for run in ("whole", "half"))
     for name, parameter in whole.items():
         torch.testing.assert_close(half[name], parameter, atol=5e-3, rtol=0, msg=name)
+
+
+def test_steps_at_rounded_weights_move_the_weights_themselves(state: State) -> None:
+    """A finishing step learns what int4 gets wrong, and leaves weights that int4 would still have to round."""
+    for run, bits in (("plain", None), ("finished", 4)):
+        train.train(state, train.Plan(run, "tiny", max_steps=1, batch_tokens=1024, round_to_bits=bits))
+    plain, finished = (checkpoint.load_hf(state.run(run) / "final") for run in ("plain", "finished"))
+    down = "layers.0.experts.down"
+    assert not torch.equal(plain.get_parameter(down), finished.get_parameter(down))
+    with rounding.rounded(finished, 4):
+        stored = finished.get_parameter(down).detach().clone()
+    assert not torch.equal(stored, finished.get_parameter(down))
 
 
 def test_grouped_experts_are_the_experts() -> None:

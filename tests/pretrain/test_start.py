@@ -13,7 +13,7 @@ from devstral_ls.engine.backends.ort import open_backend  # noqa: E402  the same
 from devstral_ls.engine.manifest import read_manifest, write_manifest  # noqa: E402  torch may be absent
 from onnx_export.errors import Unsupported  # noqa: E402  the same
 from onnx_export.export import ExportOptions, plan_export, run_export  # noqa: E402  the same
-from onnx_export.pretrain import checkpoint, pack, start, tokenizer, train  # noqa: E402  the same
+from onnx_export.pretrain import checkpoint, pack, rounding, start, tokenizer, train  # noqa: E402  the same
 from onnx_export.pretrain.model import PRESETS, Mixtral  # noqa: E402  the same
 from onnx_export.pretrain.state import State  # noqa: E402  the same
 
@@ -47,6 +47,18 @@ def test_bundle_gives_back_its_weights(folder: Path, precision: str, largest_err
     found = dict(again.named_parameters())
     for name, parameter in told.named_parameters():
         torch.testing.assert_close(found[name], parameter, atol=largest_error, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("bits", rounding.BITS)
+def test_gradients_are_taken_at_what_a_bundle_holds(folder: Path, bits: int) -> None:
+    """Inside, every weight is what the bundle gives back, to the bit; outside, what it was."""
+    model, told = checkpoint.load_hf(folder), checkpoint.load_hf(folder)
+    stored = dict(start.open_model(bundle(folder, f"int{bits}")).named_parameters())
+    with rounding.rounded(model, bits):
+        for name, parameter in model.named_parameters():
+            assert torch.equal(parameter, stored[name]), name
+    for name, parameter in told.named_parameters():
+        assert torch.equal(parameter, model.get_parameter(name)), name
 
 
 def test_a_stretched_window_is_read_back_and_read_alike(folder: Path) -> None:
