@@ -58,6 +58,7 @@ def open_engine(folder: Path, *, provider: str = "cpu", n_threads: int = 0, spec
         chat_format=manifest.prompt_formats.get("chat"),
         match_ladder=manifest.match_ladder,
         project_ladder=manifest.project_ladder,
+        infill_tokens=manifest.hole_tokens,
         gives_log_probabilities=manifest.log_probabilities,
     )
     shown = _shown(folder, manifest, provider, n_threads)

@@ -49,6 +49,7 @@ class ModelFacts:
     chat_format: str | None = None
     match_ladder: Ladder = ()
     project_ladder: Ladder = ()
+    infill_tokens: int | None = None  # None: its window
     gives_log_probabilities: bool = False  # whether what the backend calls logits are these
 
 
@@ -111,6 +112,7 @@ class Engine(face.Engine):
         return {
             "model": self._facts.name,
             "window_tokens": self._facts.window_tokens,
+            "infill_tokens": self._facts.infill_tokens or self._facts.window_tokens,
             "infill": self._facts.infill_format,
             "chat": self._facts.chat_format,
             "is_loaded": model is not None,

@@ -70,7 +70,13 @@ class Manifest:
     match_ladder: tuple[tuple[int, float], ...] = ()  # what matches of so many tokens weigh beside the network
     project_ladder: tuple[tuple[int, float], ...] = ()  # the same for matches in other files of the project
     log_probabilities: bool = False  # whether the graph returns them beside the logits
+    infill_tokens: int | None = None  # around how long a hole and its surroundings it fills best; None: its window
     format_version: int = FORMAT_VERSION
+
+    @property
+    def hole_tokens(self) -> int:
+        """How long a prompt with a hole should be, completion included."""
+        return min(self.infill_tokens or self.window_tokens, self.window_tokens)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -236,6 +242,7 @@ class _Fields:
             match_ladder=self._ladder("match_ladder"),
             project_ladder=self._ladder("project_ladder"),
             log_probabilities="log_probabilities" in self._raw and self._flag("log_probabilities"),
+            infill_tokens=None if self._raw.get("infill_tokens") is None else self._count("infill_tokens", least=1),
             format_version=version,
         )
 

@@ -22,6 +22,13 @@ def window_tokens(engine: "Engine") -> int:
     return found
 
 
+def infill_tokens(engine: "Engine") -> int:
+    """How much it should see around a hole: less than its window where it learnt to fill holes in shorter texts."""
+    found = engine.facts()["infill_tokens"]
+    assert isinstance(found, int)
+    return found
+
+
 def typing_tokens(engine: "Engine", at_most: int) -> int:
     """How much of other files a typing request shows: steps apart, so that two models seldom differ by a little."""
     in_time = (engine.answered.reading_speed or 0.0) * TYPING_READ_MS

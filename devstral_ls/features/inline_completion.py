@@ -21,7 +21,7 @@ from devstral_ls.engine.request import (
     LineEnd,
     Priority,
 )
-from devstral_ls.features.budgets import typing_tokens, window_tokens
+from devstral_ls.features.budgets import infill_tokens, typing_tokens
 from devstral_ls.features.clean import Rejected, clean
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
 from devstral_ls.features.memory import SuggestionMemory
@@ -238,8 +238,8 @@ def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
 
 
 def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
-    """How the model's window is shared; what is nearest to the cursor is served first."""
-    left = window_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
+    """How what the model sees around a hole is shared; what is nearest to the cursor is served first."""
+    left = infill_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
     prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)
     suffix_tokens = min(MAX_SUFFIX_TOKENS, left // 6)
     return Budget(

@@ -39,6 +39,7 @@ def open_shared_engine(
         facts={
             "model": manifest.name,
             "window_tokens": manifest.window_tokens,
+            "infill_tokens": manifest.hole_tokens,
             "infill": manifest.prompt_formats.get("infill"),
             "chat": manifest.prompt_formats.get("chat"),
         },

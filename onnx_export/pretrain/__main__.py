@@ -131,6 +131,7 @@ def export_bundle(state: State, arguments: argparse.Namespace) -> None:
         ladder=_ladder(arguments.ladder),
         project_ladder=_ladder(arguments.project_ladder),
         window_stretch=arguments.window_stretch,
+        infill_tokens=arguments.infill_tokens,
     )
     log.info("made %s", arguments.out)
 
@@ -183,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--ladder", default="[]", help="what benchmarks/embedded_model/tune_ladder.py printed first")
     exporting.add_argument("--project-ladder", default="[]", help="what it printed last")
     exporting.add_argument("--window-stretch", type=int, default=1, help="how many trained windows it may read (YaRN)")
+    exporting.add_argument("--infill-tokens", type=int, help="how long a prompt with a hole should be (the window)")
     plotting = stage("plot", plot_run)
     plotting.add_argument("out", type=Path)
     plotting.add_argument("--run", default="S")

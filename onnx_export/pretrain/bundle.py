@@ -31,10 +31,12 @@ def export(
     ladder: Ladder = (),
     project_ladder: Ladder = (),
     window_stretch: int = 1,
+    infill_tokens: int | None = None,
 ) -> Manifest:
     """Make the bundle of a checkpoint folder; its figures may have been measured on an earlier export.
 
-    `window_stretch` has YaRN spread the positions, so that as many trained windows can be read.
+    `window_stretch` has YaRN spread the positions, so that as many trained windows can be read; `infill_tokens`
+    is how long a prompt with a hole should be.
     """
     training = json.loads((folder / "training.json").read_text())
     config = replace(checkpoint.read_config(folder), window_stretch=window_stretch)
@@ -48,7 +50,8 @@ def export(
     (out_dir / "README.md").write_text(card, "utf-8")
     (out_dir / "DATA.md").write_text(cards.data_card(state), "utf-8")
     shutil.copyfile(PROJECT_LICENCE, out_dir / "LICENSE")
-    return write_manifest(out_dir, replace(manifest, match_ladder=ladder, project_ladder=project_ladder))
+    told = replace(manifest, match_ladder=ladder, project_ladder=project_ladder, infill_tokens=infill_tokens)
+    return write_manifest(out_dir, told)
 
 
 def _provenance(state: State, training: dict[str, Any]) -> dict[str, object]:

@@ -148,7 +148,12 @@ def _write_bundle(trained: Path, out_dir: Path, request: Request, outcome: Outco
     manifest = run_export(plan_export(trained, options), out_dir).manifest
     if (request.base / LICENCE_NAME).is_file():
         shutil.copyfile(request.base / LICENCE_NAME, out_dir / LICENCE_NAME)
-    manifest = replace(manifest, match_ladder=base.match_ladder, project_ladder=base.project_ladder)
+    manifest = replace(
+        manifest,
+        match_ladder=base.match_ladder,
+        project_ladder=base.project_ladder,
+        infill_tokens=base.infill_tokens,
+    )
     write_manifest(out_dir, manifest)
 
 

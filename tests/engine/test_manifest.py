@@ -121,12 +121,20 @@ def test_missing_field(bundle: Path, key: str) -> None:
         ("bos_token_id", "1"),
         ("files", []),
         ("log_probabilities", 1),
+        ("infill_tokens", 0),
     ],
 )
 def test_wrong_field(bundle: Path, key: str, value: object) -> None:
     """Each field of the wrong kind is named with its value."""
     edit_manifest(bundle, lambda raw: raw.update({key: value}))
     check_refused(bundle, errors.BundleDamaged, key, repr(value)[:20])
+
+
+@pytest.mark.parametrize(("told", "expected"), [(None, 1024), (512, 512), (9000, 1024)])
+def test_holes_may_want_shorter_prompts(bundle: Path, told: int | None, expected: int) -> None:
+    """A model that learnt to fill holes in short texts says so; its window is the most."""
+    edit_manifest(bundle, lambda raw: raw.update(window_tokens=1024, infill_tokens=told))
+    assert expected == read_manifest(bundle).hole_tokens
 
 
 def test_model_without_a_start_token(bundle: Path) -> None:

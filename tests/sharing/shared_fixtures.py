@@ -25,7 +25,7 @@ from devstral_ls.sharing.limits import Limits, Start
 from devstral_ls.sharing.rendezvous import Wanted
 
 WANTED = Wanted(model="/none", manifest_sha256="0" * 64, provider="cpu", n_threads=1)
-FACTS: dict[str, object] = {"model": "scripted", "window_tokens": 4096, "infill": "mistral"}
+FACTS: dict[str, object] = {"model": "scripted", "window_tokens": 4096, "infill_tokens": 4096, "infill": "mistral"}
 PATIENCE_S = 20.0
 
 
