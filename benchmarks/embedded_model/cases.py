@@ -93,13 +93,19 @@ TASKS: dict[str, Callable[[str, random.Random], Hole]] = {
 }
 
 
-def draw(files: list[SourceFile], task: str, n_cases: int, of: list[SourceFile] | None = None) -> list[Case]:
+def draw(
+    files: list[SourceFile],
+    task: str,
+    n_cases: int,
+    of: list[SourceFile] | None = None,
+    context_chars: int = CONTEXT_CHARS,
+) -> list[Case]:
     """The same cases each time: files by their length, holes at random; `of` are those of the files that have holes."""
     rng = random.Random(task)
     imported = ImportedBlocks(files)
     drawn = files if of is None else of
     chosen = rng.choices(drawn, [len(file.text) for file in drawn], k=n_cases)
-    return [Case(file, TASKS[task](file.text, rng), _blocks(imported, file)) for file in chosen]
+    return [Case(file, TASKS[task](file.text, rng), _blocks(imported, file, context_chars)) for file in chosen]
 
 
 def _code_lines(text: str) -> list[tuple[int, int]]:
@@ -111,9 +117,9 @@ def _code_lines(text: str) -> list[tuple[int, int]]:
     return sorted(visible)
 
 
-def _blocks(imported: ImportedBlocks, file: SourceFile) -> tuple[Block, ...]:
+def _blocks(imported: ImportedBlocks, file: SourceFile, room: int) -> tuple[Block, ...]:
     """As many as fit, sorted by path as the product does."""
-    room, kept = CONTEXT_CHARS, []
+    kept = []
     for block in sorted(imported.of(file), key=lambda block: block.path):
         if len(block.text) <= room:
             kept.append(Block(block.path, block.text))
