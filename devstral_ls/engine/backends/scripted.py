@@ -177,6 +177,7 @@ def engine_on(
     cache_limit_mib: int | None = None,
     speculation: Speculation | None = None,
     chat: str | None = None,
+    infill_tokens: int | None = None,
 ) -> Engine:
     """An engine on this backend; each byte of a text is a token, and only with a `chat` format it answers questions."""
     facts = ModelFacts(
@@ -187,6 +188,7 @@ def engine_on(
         end_tokens=frozenset({END_TOKEN}),
         infill_format="mistral",
         chat_format=chat,
+        infill_tokens=infill_tokens,
     )
     return Engine(
         facts,
