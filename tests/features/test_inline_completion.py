@@ -8,7 +8,7 @@ from devstral_ls.cancel import CancelToken
 from devstral_ls.config import Settings
 from devstral_ls.context import Sources
 from devstral_ls.engine import scripted_engine
-from devstral_ls.engine.backends.scripted import MARKERS, ScriptedBackend, engine_on
+from devstral_ls.engine.backends.scripted import MARKERS, ScriptedBackend, answers, engine_on
 from devstral_ls.engine.request import Priority
 from devstral_ls.features.inline_completion import Plan, budget_for, plan, suggest
 from devstral_ls.features.outcome import Silence
@@ -59,7 +59,7 @@ def test_a_model_is_shown_no_more_around_a_hole_than_it_fills_best_in(told: int 
     """Completion included; a model that says nothing is shown what its window has room for."""
     lines = "".join(f"value_{n} = compute_{n}(value)\n" for n in range(1000))
     place = Place(Document("file:///m.py", f"{lines}\n{lines}", language_id="python", path="m.py"), len(lines))
-    engine = engine_on(ScriptedBackend({}, len(MARKERS) + 256), infill_tokens=told)
+    engine = engine_on(ScriptedBackend(answers({}), len(MARKERS) + 256), infill_tokens=told)
     budget = budget_for(engine, Settings(), shape_at(place, 8))
     engine.close()
     room = budget.prefix_tokens + budget.suffix_tokens + budget.stable_tokens
