@@ -1,7 +1,8 @@
 """The text around the cursor that fits in a budget, cut where typing does not move the cut.
 
 A window that ended at "the last N tokens" would start elsewhere after each keystroke and void the
-engine's prefix cache. So both windows are cut at the edges of blocks of lines counted from the file's first line.
+engine's prefix cache. So both windows are cut at the edges of blocks of lines: those before the cursor are counted
+from the file's first line and those behind it from its last, so that a new line at the cursor moves neither.
 """
 
 from collections.abc import Iterator
@@ -59,13 +60,11 @@ def _block_starts(place: Place, block_lines: int) -> Iterator[int]:
 
 
 def _block_ends(place: Place, block_lines: int) -> Iterator[int]:
-    """Where blocks end after the cursor: first the cursor's own line, then at fixed lines of the file."""
+    """Where blocks end after the cursor: first the cursor's own line, then so many whole blocks from the file's end."""
     lines = place.document.lines
     yield lines.line_start(place.line + 1)
-    line = place.line + 1
-    while line < lines.n_lines:
-        line += block_lines - line % block_lines
-        yield lines.line_start(line)
+    for n_behind in range((lines.n_lines - place.line - 2) // block_lines * block_lines, -1, -block_lines):
+        yield lines.line_start(lines.n_lines - n_behind)
 
 
 def _tail(line_before: str, budget_tokens: int, counts: TokenCounts) -> str:

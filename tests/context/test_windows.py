@@ -51,6 +51,15 @@ def test_new_lines_seldom_move_the_start_of_the_prefix() -> None:
     assert len(starts) <= 10
 
 
+def test_new_lines_do_not_move_the_end_of_the_suffix() -> None:
+    """Behind the cursor the cut is counted from the end of the file."""
+    after = "".join(f"\nname_{n} = {n}" for n in range(1000))
+    counts = TokenCounts().use(count_tokens)
+    texts = ["a = 1\n" * n for n in range(20)]
+    suffixes = {suffix_window(Place(Document("x", text + after), len(text)), 120, counts) for text in texts}
+    assert 1 == len(suffixes)
+
+
 def test_the_suffix_ends_with_a_line() -> None:
     """A suffix that is cut is cut after a line ending."""
     place = place_at("f($0)\n" + "x = 1\n" * 500)
