@@ -11,7 +11,7 @@ import numpy as np
 from devstral_ls.context.columns import Columns
 from devstral_ls.context.facts import Fact
 from devstral_ls.context.imports import Target, resolve_imports
-from devstral_ls.context.layout import Layout, next_layout
+from devstral_ls.context.layout import Layout, Surroundings, next_layout
 from devstral_ls.context.open_texts import read_document
 from devstral_ls.context.pack import MIN_SCORE, Candidate, candidates
 from devstral_ls.context.pieces import Budget, Context, Piece
@@ -109,24 +109,25 @@ def _stable(place: Place, budget: Budget, sources: Sources, counts: TokenCounts)
     workspace, key = sources.workspace, (place.document.path, budget.purpose)
     old = workspace.layouts.get(key, Layout())
     around = _around(place, workspace.semantics.known(place), workspace.generation)
-    is_true = not is_outdated(old.chosen, sources)
-    if is_true and old.around == around and old.budget_tokens == budget_tokens:
+    is_true, is_costly = not is_outdated(old.chosen, sources), budget.is_costly_to_change
+    if is_true and old.serves(around, budget_tokens, is_costly=is_costly):
         return old.pieces
     wanted = wanted_at(place, sources, budget_tokens)
     reader = reader_for(budget, place, sources)
-    fresh = next_layout(old if is_true else Layout(), wanted, budget_tokens, counts, reader)
+    shown = old if is_true else Layout()
+    fresh = next_layout(shown, wanted, budget_tokens, counts, reader, is_costly=is_costly)
     workspace.remember_layout(key, replace(fresh, around=around, budget_tokens=budget_tokens))
     return fresh.pieces
 
 
-def _around(place: Place, facts: tuple[Fact, ...], generation: int) -> tuple[int, str, int]:
-    """What typing within a line does not change: the lines before it, its dots and brackets, the text after it."""
+def _around(place: Place, facts: tuple[Fact, ...], generation: int) -> Surroundings:
     line_before = place.line_before
     is_import = line_before.lstrip().startswith(("import ", "from "))
-    return (
-        hash(place.before[: place.offset - len(line_before)]),
-        line_before if is_import else _NO_OPENERS.sub("", line_before),
-        hash((place.after, facts, generation)),
+    lines_before = place.before[: place.offset - len(line_before)]
+    lines_behind = place.after[len(place.line_after) :]
+    return Surroundings(
+        line=(hash(lines_before), line_before if is_import else "", hash(lines_behind)),
+        rest=(_NO_OPENERS.sub("", line_before), hash((place.after, facts, generation))),
     )
 
 

@@ -33,6 +33,7 @@ class Budget:
     volatile_tokens: int = 0
     count_tokens: CountTokens
     purpose: Purpose = Purpose.TYPING
+    is_costly_to_change: bool = False  # the model takes longer to read it again than somebody pauses between keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

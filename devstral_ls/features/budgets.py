@@ -12,6 +12,7 @@ READING_SHARE = 0.1  # of the time that there is: what other files say helps, th
 # While somebody types: the most of these that a model reads in the time that one may wait at a new place.
 TYPING_TOKENS = (1024, 2048, 4096, 8192)
 TYPING_READ_MS = 400
+PAUSE_MS = 100  # between two keys: what takes longer to read again is late
 MIN_TIMED_TOKENS = 64  # a shorter prompt says nothing about how quickly a long one is read
 
 
@@ -33,6 +34,11 @@ def typing_tokens(engine: "Engine", at_most: int) -> int:
     """How much of other files a typing request shows: steps apart, so that two models seldom differ by a little."""
     in_time = (engine.answered.reading_speed or 0.0) * TYPING_READ_MS
     return min(at_most, max((step for step in TYPING_TOKENS if step <= in_time), default=TYPING_TOKENS[0]))
+
+
+def is_read_in_a_pause(engine: "Engine", n_tokens: int) -> bool:
+    """Whether so much can be read again at any key; not so before that is known."""
+    return n_tokens <= (engine.answered.reading_speed or 0.0) * PAUSE_MS
 
 
 def stable_tokens(engine: "Engine", deadline_ms: float) -> int:

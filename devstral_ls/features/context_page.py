@@ -10,7 +10,6 @@ from devstral_ls.context.census import LeftOut
 from devstral_ls.context.explanation import Choice, Explanation, Rule, explain
 from devstral_ls.context.rank import MEANINGS
 from devstral_ls.features.inline_completion import budget_for
-from devstral_ls.features.shape import shape_at
 from devstral_ls.text import Place
 
 if TYPE_CHECKING:  # loaded with the model
@@ -37,7 +36,7 @@ def page_at(
     place: Place, *, engine: "Engine", sources: Sources, settings: Settings, files_left_out: tuple[LeftOut, ...] = ()
 ) -> str:
     """The page for what a suggestion at `place` would be made from."""
-    budget = budget_for(engine, settings, shape_at(place, settings.max_lines))
+    budget = budget_for(engine, settings)
     explanation = explain(place, budget=budget, sources=sources, files_left_out=files_left_out)
     return "".join("".join(run.words for run in line) + "\n" for line in page(explanation))
 

@@ -21,7 +21,7 @@ from devstral_ls.engine.request import (
     LineEnd,
     Priority,
 )
-from devstral_ls.features.budgets import infill_tokens, typing_tokens
+from devstral_ls.features.budgets import infill_tokens, is_read_in_a_pause, typing_tokens
 from devstral_ls.features.clean import Rejected, clean
 from devstral_ls.features.confidence import THRESHOLDS, Threshold
 from devstral_ls.features.memory import SuggestionMemory
@@ -119,7 +119,7 @@ def plan(
     if reason is not None:
         return reason
     shape = shape_at(place, settings.max_lines)
-    context = _context(place, shape, engine, sources, settings)
+    context = _context(place, engine, sources, settings)
     if context is None:
         return Silence.SECRETS
     names = name_costs(place, sources) if settings.known_names_only and not shape.nesting.quote else None
@@ -146,7 +146,7 @@ def prompt_ahead(
     """What the model would be shown if somebody typed at `place`, to be read before; None where that is nothing."""
     if not place.document.text.strip():
         return None
-    context = _context(place, shape_at(place, settings.max_lines), engine, sources, settings)
+    context = _context(place, engine, sources, settings)
     if context is None:
         return None
     if settings.context_tokens:
@@ -212,9 +212,9 @@ def _reason_not_to_ask(place: Place, priority: Priority) -> Silence | None:
     return None
 
 
-def _context(place: Place, shape: Shape, engine: "Engine", sources: Sources, settings: Settings) -> Context | None:
+def _context(place: Place, engine: "Engine", sources: Sources, settings: Settings) -> Context | None:
     """What the model is shown; None of a file that may hold secrets."""
-    context = gather(place, budget=budget_for(engine, settings, shape), sources=sources)
+    context = gather(place, budget=budget_for(engine, settings), sources=sources)
     return context if context.prefix or not place.before else None
 
 
@@ -237,9 +237,12 @@ def _elsewhere(place: Place, context: Context) -> tuple[str, ...]:
     return tuple(_with_plain_breaks(text) for text in nearest if text.strip())
 
 
-def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
-    """How what the model sees around a hole is shared; what is nearest to the cursor is served first."""
-    left = infill_tokens(engine) - _max_tokens(shape) - _MARKER_TOKENS
+def budget_for(engine: "Engine", settings: Settings) -> Budget:
+    """How what the model sees around a hole is shared; what is nearest to the cursor is served first.
+
+    It is the same for a line and for a body, so that the windows do not move where one follows the other.
+    """
+    left = infill_tokens(engine) - MAX_BLOCK_TOKENS - _MARKER_TOKENS
     prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)
     suffix_tokens = min(MAX_SUFFIX_TOKENS, left // 6)
     return Budget(
@@ -247,6 +250,7 @@ def budget_for(engine: "Engine", settings: Settings, shape: Shape) -> Budget:
         suffix_tokens=suffix_tokens,
         stable_tokens=min(typing_tokens(engine, settings.context_tokens), left - prefix_tokens - suffix_tokens),
         count_tokens=engine.count_tokens,
+        is_costly_to_change=not is_read_in_a_pause(engine, prefix_tokens + suffix_tokens),
     )
 
 

@@ -12,7 +12,6 @@ from devstral_ls.engine.backends.scripted import MARKERS, ScriptedBackend, answe
 from devstral_ls.engine.request import Priority
 from devstral_ls.features.inline_completion import Plan, budget_for, plan, suggest
 from devstral_ls.features.outcome import Silence
-from devstral_ls.features.shape import shape_at
 from devstral_ls.text import Document, Place, Span, apply_edits
 
 CODE = st.text(alphabet=st.sampled_from("ab.:,=()[]{}\"'#\\ \t\r\nédef if"), max_size=60)
@@ -57,10 +56,8 @@ def test_what_the_windows_leave_out_is_searched() -> None:
 @pytest.mark.parametrize(("told", "n_shown"), [(None, 1024 + 256 + 1024), (1024, 1024), (300, 300)])
 def test_a_model_is_shown_no_more_around_a_hole_than_it_fills_best_in(told: int | None, n_shown: int) -> None:
     """Completion included; a model that says nothing is shown what its window has room for."""
-    lines = "".join(f"value_{n} = compute_{n}(value)\n" for n in range(1000))
-    place = Place(Document("file:///m.py", f"{lines}\n{lines}", language_id="python", path="m.py"), len(lines))
     engine = engine_on(ScriptedBackend(answers({}), len(MARKERS) + 256), infill_tokens=told)
-    budget = budget_for(engine, Settings(), shape_at(place, 8))
+    budget = budget_for(engine, Settings())
     engine.close()
     room = budget.prefix_tokens + budget.suffix_tokens + budget.stable_tokens
     assert n_shown - 256 < room <= n_shown
