@@ -90,8 +90,8 @@ def go_on(backend: OrtBackend, prompt: Tokens, n_tokens: int) -> Tokens:
 
 def trained_windows(state: State, epoch: int, trained_tokens: int) -> Iterator[Tokens]:
     """Windows of rows that training has read for certain."""
-    row_tokens = pack.ROW_TOKENS[0]
-    n_rows = int(trained_tokens * pack.TOKENS_SHARE[row_tokens] * 0.9) // row_tokens
+    row_tokens = pack.SHORT_ROW_TOKENS
+    n_rows = int(trained_tokens * (1 - pack.LONG_SHARE) * 0.9) // row_tokens
     rows = pack.open_rows(state, epoch, row_tokens)
     rng = random.Random(0)
     while True:

@@ -50,7 +50,8 @@ def learn_tokenizer(state: State, _arguments: argparse.Namespace) -> None:
 
 def pack_rows(state: State, arguments: argparse.Namespace) -> None:
     """Draw documents and pack them into the rows that training reads."""
-    pack.pack(state, epoch=arguments.epoch, max_tokens=arguments.million_tokens * 1_000_000)
+    max_tokens = arguments.million_tokens * 1_000_000
+    pack.pack(state, epoch=arguments.epoch, max_tokens=max_tokens, long_share=arguments.long_share)
 
 
 def train_model(state: State, arguments: argparse.Namespace) -> None:
@@ -160,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     packing = stage("pack", pack_rows)
     packing.add_argument("--epoch", type=int, default=0, help="seed and number of the rows")
     packing.add_argument("--million-tokens", type=int, default=16)
+    packing.add_argument("--long-share", type=float, default=pack.LONG_SHARE, help="of the tokens in long rows")
     _add_training_arguments(stage("train", train_model))
     decaying = stage("decay", decay_run)
     decaying.add_argument("--run", default="S")

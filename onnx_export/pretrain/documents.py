@@ -17,10 +17,10 @@ from onnx_export.pretrain import holes
 from onnx_export.pretrain.holes import Hole
 from onnx_export.pretrain.tokenizer import BOS, EOS, FILE, PREFIX, SPECIAL_TOKENS, SUFFIX
 
-INFILL_SHARE = 0.65
+INFILL_SHARE = 0.8
 CONTEXT_SHARE = 0.6  # of the documents; not all of them import something that is known
 MAX_CONTEXT_BUDGET_SHARE = 0.35
-MAX_CONTEXT_TOKENS = 384
+DOCUMENT_TOKENS = (512, 1024, 1024, 2048)  # at most, as drawn for each: nobody's prompts all have one length
 LINE_ALIGNED_SUFFIX_SHARE = 0.25  # of the holes that end with their line
 MAX_MIDDLE_BUDGET_SHARE = 0.4
 MIN_DOCUMENT_TOKENS = 64
@@ -49,6 +49,7 @@ class DocumentWriter:
 
     def write(self, path: str, text: str, blocks: Callable[[], list[Block]], budget_tokens: int) -> list[int]:
         """One document about a random place of a file, at most so many tokens long."""
+        budget_tokens = min(budget_tokens, self._random.choice(DOCUMENT_TOKENS))
         context: list[int] = []
         if self._random.random() < CONTEXT_SHARE:
             context = self.context(blocks(), int(budget_tokens * MAX_CONTEXT_BUDGET_SHARE))
@@ -64,7 +65,7 @@ class DocumentWriter:
         ids: list[int] = []
         for block in sorted(blocks, key=lambda block: block.path):
             more = [self._file, *self._encode(f"{block.path}\n{block.text}\n")]
-            if len(ids) + len(more) <= min(budget_tokens, MAX_CONTEXT_TOKENS):
+            if len(ids) + len(more) <= budget_tokens:
                 ids += more
         return ids
 

@@ -17,20 +17,20 @@ from onnx_export.pretrain.state import State
 
 log = logging.getLogger(__name__)
 
-ROW_TOKENS = (512, 2048)
-TOKENS_SHARE = {512: 0.75, 2048: 0.25}
+SHORT_ROW_TOKENS, LONG_ROW_TOKENS = ROW_TOKENS = (512, 2048)
+LONG_SHARE = 0.25  # of the tokens; a model that is no longer young fills holes in long documents only if it saw many
 BYTES_PER_PLACE = 1600  # about one document of the short rows
 
 
-def pack(state: State, *, epoch: int, max_tokens: int) -> None:
-    """Write one epoch of rows; another epoch draws other places and holes."""
+def pack(state: State, *, epoch: int, max_tokens: int, long_share: float = LONG_SHARE) -> None:
+    """Write one epoch of rows, so much of it in long ones; another epoch draws other places and holes."""
     rng = random.Random(epoch)
     files = corpus.load(state, corpus.TRAIN_FILE)
     writer = DocumentWriter(tokenizer.load(state.tokenizer), rng)
     imported = ImportedBlocks(files)
     places = _places(capped(files, rng), rng)
-    for row_tokens in ROW_TOKENS:
-        n_rows = int(max_tokens * TOKENS_SHARE[row_tokens]) // row_tokens
+    for row_tokens, share in ((SHORT_ROW_TOKENS, 1 - long_share), (LONG_ROW_TOKENS, long_share)):
+        n_rows = int(max_tokens * share) // row_tokens
         rows = _rows(places, writer, imported, row_tokens)
         _write(rows_path(state, epoch, row_tokens), rows, n_rows, row_tokens)
 

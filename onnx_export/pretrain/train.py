@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 PEAK_LEARNING_RATE = {"tiny": 1e-2, "XS": 1e-2, "XS-dense": 1e-2, "S": 5e-3, "A": 4e-3, "M1": 2.5e-3}
 # Young models gain more from many steps than from sure ones: (tokens a batch, from so many seen).
 BATCH_TOKENS = ((8192, 3_000_000), (4096, 300_000), (2048, 0))
-LONG_ROWS_EVERY_STEPS = 4
 BALANCE_WEIGHT, Z_WEIGHT = 0.01, 0.001
 MAX_GRADIENT_NORM = 1.0
 AVERAGE_STEPS = 100
@@ -288,13 +287,13 @@ class _RowReader:
         self._open(progress.epoch)
 
     def batch(self, progress: Progress) -> Tensor:
-        """Token ids [rows, row_tokens]; every few steps the rows are long."""
+        """Token ids [rows, row_tokens], of the length of which less of its epoch has been read."""
         budget = self._batch_tokens or next(size for size, seen in BATCH_TOKENS if seen <= progress.tokens)
-        is_long = progress.step % LONG_ROWS_EVERY_STEPS == LONG_ROWS_EVERY_STEPS - 1
-        length = pack.ROW_TOKENS[is_long]
+        read = progress.rows_read
+        assert read is not None
+        length = min(pack.ROW_TOKENS, key=lambda length: read[str(length)] / len(self._rows[length]))
         n_rows = budget // length
-        assert progress.rows_read is not None
-        first = progress.rows_read[str(length)]
+        first = read[str(length)]
         if len(self._rows[length]) < first + n_rows:
             self._next_epoch(progress)
             first = 0
