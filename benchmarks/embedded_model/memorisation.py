@@ -91,8 +91,9 @@ def go_on(backend: OrtBackend, prompt: Tokens, n_tokens: int) -> Tokens:
 def trained_windows(state: State, epoch: int, trained_tokens: int) -> Iterator[Tokens]:
     """Windows of rows that training has read for certain."""
     row_tokens = pack.SHORT_ROW_TOKENS
-    n_rows = int(trained_tokens * (1 - pack.LONG_SHARE) * 0.9) // row_tokens
     rows = pack.open_rows(state, epoch, row_tokens)
+    epoch_tokens = sum(pack.open_rows(state, epoch, length).size for length in pack.ROW_TOKENS)
+    n_rows = int(len(rows) * min(1, 0.9 * trained_tokens / epoch_tokens))
     rng = random.Random(0)
     while True:
         start = rng.randrange(row_tokens - PROMPT_TOKENS - CONTINUED_TOKENS)

@@ -49,8 +49,9 @@ class Window:
 
 WINDOWS = (
     Window(1024, 256, 1024),  # what a model is shown that says nothing else
-    *(Window(128, 32, 0), Window(256, 64, 0), Window(400, 128, 0), Window(700, 128, 0), Window(1024, 256, 0)),
-    *(Window(456, 152, 304), Window(400, 256, 1024)),
+    *(Window(400, 128, 0), Window(700, 128, 0), Window(1024, 256, 0)),
+    *(Window(400, 133, 267), Window(300, 133, 367), Window(300, 250, 250), Window(456, 152, 304)),
+    *(Window(400, 256, 1024), Window(700, 256, 1024)),
 )
 
 
