@@ -245,12 +245,14 @@ def budget_for(engine: "Engine", settings: Settings) -> Budget:
     left = infill_tokens(engine) - MAX_BLOCK_TOKENS - _MARKER_TOKENS
     prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)
     suffix_tokens = min(MAX_SUFFIX_TOKENS, left // 6)
+    windows = prefix_tokens + suffix_tokens
+    stable_tokens = min(typing_tokens(engine, settings.context_tokens), left - windows)
     return Budget(
         prefix_tokens=prefix_tokens,
         suffix_tokens=suffix_tokens,
-        stable_tokens=min(typing_tokens(engine, settings.context_tokens), left - prefix_tokens - suffix_tokens),
+        stable_tokens=stable_tokens,
         count_tokens=engine.count_tokens,
-        is_costly_to_change=not is_read_in_a_pause(engine, prefix_tokens + suffix_tokens),
+        is_costly_to_change=not is_read_in_a_pause(engine, stable_tokens + windows),
     )
 
 
