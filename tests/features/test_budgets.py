@@ -5,7 +5,7 @@ from feature_fixtures import scripted_engine
 
 from devstral_ls.engine.answered import N_TIMED
 from devstral_ls.engine.request import Metrics
-from devstral_ls.features.budgets import typing_tokens
+from devstral_ls.features.budgets import is_read_in_a_pause, typing_tokens
 
 
 @pytest.mark.parametrize(
@@ -23,4 +23,15 @@ def test_a_quick_model_is_shown_more(tokens_a_second: int, at_most: int, expecte
     for _ in range(N_TIMED):
         engine.answered.add(Metrics(n_prefilled_tokens=1_000, prefill_ms=10_000))
     assert expected == typing_tokens(engine, at_most)
+    engine.close()
+
+
+def test_what_is_read_again_between_two_keys() -> None:
+    """Nothing, before it is known how quickly the model reads; then what takes a tenth of a second."""
+    engine = scripted_engine({})
+    assert not is_read_in_a_pause(engine, 100)
+    for _ in range(N_TIMED):
+        engine.answered.add(Metrics(n_prefilled_tokens=5_000, prefill_ms=1_000))
+    assert is_read_in_a_pause(engine, 500)
+    assert not is_read_in_a_pause(engine, 501)
     engine.close()
