@@ -49,9 +49,9 @@ class Window:
 
 WINDOWS = (
     Window(1024, 256, 1024),  # what a model is shown that says nothing else
-    *(Window(400, 128, 0), Window(700, 128, 0), Window(1024, 256, 0)),
-    *(Window(400, 133, 267), Window(300, 133, 367), Window(300, 250, 250), Window(456, 152, 304)),
-    *(Window(400, 256, 1024), Window(700, 256, 1024)),
+    Window(300, 250, 250),  # within 1,024 tokens, a completion included
+    *(Window(400, 133, 267), Window(250, 350, 200), Window(200, 250, 350), Window(400, 400, 0)),
+    *(Window(400, 128, 0), Window(700, 128, 0), Window(1024, 256, 0), Window(400, 256, 1024)),
 )
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:  # the engine comes with numpy and a tokenizer; a caller that 
 
 MAX_PREFIX_TOKENS = 1024
 MAX_SUFFIX_TOKENS = 256
+# Of what a hole is shown in; signatures get the rest (benchmarks/results/embedded_model_prompt_length.json).
+PREFIX_SHARE, SUFFIX_SHARE = 0.375, 0.3125
 MAX_LINE_TOKENS = 48
 MAX_BLOCK_TOKENS = 160
 MAX_CANDIDATES = 3
@@ -243,8 +245,8 @@ def budget_for(engine: "Engine", settings: Settings) -> Budget:
     It is the same for a line and for a body, so that the windows do not move where one follows the other.
     """
     left = infill_tokens(engine) - MAX_BLOCK_TOKENS - _MARKER_TOKENS
-    prefix_tokens = min(MAX_PREFIX_TOKENS, left // 2)
-    suffix_tokens = min(MAX_SUFFIX_TOKENS, left // 6)
+    prefix_tokens = min(MAX_PREFIX_TOKENS, int(left * PREFIX_SHARE))
+    suffix_tokens = min(MAX_SUFFIX_TOKENS, int(left * SUFFIX_SHARE))
     windows = prefix_tokens + suffix_tokens
     stable_tokens = min(typing_tokens(engine, settings.context_tokens), left - windows)
     return Budget(
