@@ -295,17 +295,17 @@ class _RowReader:
         n_rows = budget // length
         first = read[str(length)]
         if len(self._rows[length]) < first + n_rows:
-            self._next_epoch(progress)
-            first = 0
-        progress.rows_read[str(length)] = first + n_rows
+            read, first = self._next_epoch(progress), 0
+        read[str(length)] = first + n_rows
         rows = self._rows[length][first : first + n_rows]
         return torch.from_numpy(np.asarray(rows, np.int64))
 
-    def _next_epoch(self, progress: Progress) -> None:
+    def _next_epoch(self, progress: Progress) -> dict[str, int]:
         packed = pack.epochs(self._state)
         progress.epoch = progress.epoch + 1 if progress.epoch + 1 in packed else packed[0]
         progress.rows_read = {str(length): 0 for length in pack.ROW_TOKENS}
         self._open(progress.epoch)
+        return progress.rows_read
 
     def _open(self, epoch: int) -> None:
         self._rows = {n: pack.open_rows(self._state, epoch, n) for n in pack.ROW_TOKENS}
