@@ -291,7 +291,8 @@ class _RowReader:
         budget = self._batch_tokens or next(size for size, seen in BATCH_TOKENS if seen <= progress.tokens)
         read = progress.rows_read
         assert read is not None
-        length = min(pack.ROW_TOKENS, key=lambda length: read[str(length)] / len(self._rows[length]))
+        shares = {length: read[str(length)] / len(rows) for length, rows in self._rows.items()}
+        length = min(pack.ROW_TOKENS, key=shares.__getitem__)
         n_rows = budget // length
         first = read[str(length)]
         if len(self._rows[length]) < first + n_rows:
