@@ -244,7 +244,8 @@ def budget_for(engine: "Engine", settings: Settings) -> Budget:
 
     It is the same for a line and for a body, so that the windows do not move where one follows the other.
     """
-    left = infill_tokens(engine) - MAX_BLOCK_TOKENS - _MARKER_TOKENS
+    n_tokens = infill_tokens(engine)
+    left = n_tokens - min(MAX_BLOCK_TOKENS + _MARKER_TOKENS, n_tokens // 2)
     prefix_tokens = min(MAX_PREFIX_TOKENS, int(left * PREFIX_SHARE))
     suffix_tokens = min(MAX_SUFFIX_TOKENS, int(left * SUFFIX_SHARE))
     windows = prefix_tokens + suffix_tokens

@@ -53,7 +53,7 @@ def test_what_the_windows_leave_out_is_searched() -> None:
     assert place.document.text == before + planned.request.prompt.prefix + planned.request.prompt.suffix + after
 
 
-@pytest.mark.parametrize(("told", "n_shown"), [(None, 1024 + 256 + 1024), (1024, 1024), (300, 300)])
+@pytest.mark.parametrize(("told", "n_shown"), [(None, 1024 + 256 + 1024), (1024, 1024), (300, 300), (120, 120)])
 def test_a_model_is_shown_no_more_around_a_hole_than_it_fills_best_in(told: int | None, n_shown: int) -> None:
     """Completion included; a model that says nothing is shown what its window has room for."""
     engine = engine_on(ScriptedBackend(answers({}), len(MARKERS) + 256), infill_tokens=told)
@@ -61,6 +61,7 @@ def test_a_model_is_shown_no_more_around_a_hole_than_it_fills_best_in(told: int 
     engine.close()
     room = budget.prefix_tokens + budget.suffix_tokens + budget.stable_tokens
     assert n_shown - 256 < room <= n_shown
+    assert budget.prefix_tokens
 
 
 async def test_a_cancelled_request_is_silent() -> None:

@@ -94,6 +94,18 @@ def test_run_goes_on_from_a_bundle(folder: Path, tmp_path: Path) -> None:
     assert (progress.step, progress.began_at_step, progress.tokens, progress.epoch) == (9, 7, 9000 + 2 * 2048, 3)
 
 
+def test_rows_of_each_length_are_read_evenly(folder: Path, tmp_path: Path) -> None:
+    """However much of an epoch is in long rows."""
+    state = State(tmp_path / "state")
+    state.packed.mkdir(parents=True)
+    (tmp_path / "tokenizer.json").rename(state.tokenizer)
+    for length, n_rows in zip(pack.ROW_TOKENS, (8, 6), strict=True):
+        np.full((n_rows, length), 40, np.uint16).tofile(pack.rows_path(state, 0, length))
+    train.train(state, train.Plan("even", "tiny", max_steps=4, start_from=folder, batch_tokens=2048))
+    _, _, _, progress = checkpoint.load_training(state.run("even") / "steady")
+    assert {"512": 4, "2048": 3} == progress.rows_read
+
+
 def test_run_goes_on_from_a_checkpoint(folder: Path) -> None:
     """What stands beside the weights is counted on from, too."""
     checkpoint.save_facts(folder, "XS", checkpoint.Progress(step=5, tokens=800, running_s=60.0))
