@@ -11,11 +11,11 @@ import random
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from record import percentile, record
 
@@ -27,6 +27,7 @@ SEED = 20261123
 N_PLACES = 50
 N_STARTS = 5
 LIBRARY = Path(sysconfig.get_path("stdlib"))
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--threads", default="0")
     options = parser.parse_args()
     serve = [sys.executable, "-m", "devstral_ls", "serve", "--model", options.model, "--threads", options.threads]
-    places = list(sample(N_PLACES))
+    places = list(sample(N_PLACES, place_in))
     starts = [start(serve, place) for place in places[:N_STARTS]]
     rows = list(ask_everywhere(serve, places))
     figures = {"starts": starts, "summary": summary(starts, rows), "places": rows}
@@ -53,12 +54,12 @@ def main() -> None:
     print(f"wrote {record('first_suggestion', figures).name}")
 
 
-def sample(n_places: int) -> Iterator[Typed]:
-    """Places in ASCII files of the standard library, each file once."""
+def sample(n_places: int, find: Callable[[Path, random.Random], Found | None]) -> Iterator[Found]:
+    """What is found in files of the standard library, each file once."""
     chance = random.Random(SEED)
     paths = sorted(path for path in LIBRARY.glob("*.py") if 4_000 <= path.stat().st_size <= 60_000)
     chance.shuffle(paths)
-    found = (place for path in paths if (place := place_in(path, chance)) is not None)
+    found = (place for path in paths if (place := find(path, chance)) is not None)
     yield from (place for _, place in zip(range(n_places), found, strict=False))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from first_suggestion import LIBRARY, SEED  # noqa: E402 - in benchmarks
+from first_suggestion import LIBRARY, sample  # noqa: E402 - in benchmarks
 from record import percentile, record  # noqa: E402 - in benchmarks
 
 from devstral_ls.cli.demo_buffer import Buffer, Reply  # noqa: E402
@@ -52,7 +52,7 @@ def main() -> None:
     with LanguageClient(serve) as client:
         client.initialize(LIBRARY)
         Buffer(client, LIBRARY / "warm_up.py", "import os\n", 10).ask()
-        for missing in sample(options.places):
+        for missing in sample(options.places, missing_in):
             for kind, reply in typed(client, missing):
                 replies[kind].append(reply)
     figures = {"n_places": options.places, **{kind: summary(of_kind) for kind, of_kind in replies.items()}}
@@ -61,16 +61,7 @@ def main() -> None:
     print(f"wrote {record(options.name, figures).name}")
 
 
-def sample(n_places: int) -> Iterator[Missing]:
-    """Places in files of the standard library, each file once."""
-    chance = random.Random(SEED)
-    paths = sorted(path for path in LIBRARY.glob("*.py") if 4_000 <= path.stat().st_size <= 60_000)
-    chance.shuffle(paths)
-    found = (missing for path in paths if (missing := _missing_in(path, chance)) is not None)
-    yield from (missing for _, missing in zip(range(n_places), found, strict=False))
-
-
-def _missing_in(path: Path, chance: random.Random) -> Missing | None:
+def missing_in(path: Path, chance: random.Random) -> Missing | None:
     """Consecutive written lines of a function, or None when the file has none."""
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)

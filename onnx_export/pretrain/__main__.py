@@ -137,6 +137,13 @@ def export_bundle(state: State, arguments: argparse.Namespace) -> None:
     log.info("made %s", arguments.out)
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(f"{text} leaves no rows of one length: give a share between 0 and 1")
+    return share
+
+
 def _ladder(text: str) -> bundle.Ladder:
     return tuple((int(length), float(weight)) for length, weight in json.loads(text))
 
@@ -161,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     packing = stage("pack", pack_rows)
     packing.add_argument("--epoch", type=int, default=0, help="seed and number of the rows")
     packing.add_argument("--million-tokens", type=int, default=16)
-    packing.add_argument("--long-share", type=float, default=pack.LONG_SHARE, help="of the tokens in long rows")
+    packing.add_argument("--long-share", type=_share, default=pack.LONG_SHARE, help="of the tokens in long rows")
     _add_training_arguments(stage("train", train_model))
     decaying = stage("decay", decay_run)
     decaying.add_argument("--run", default="S")

@@ -33,10 +33,11 @@ class Typist:
 
 @pytest.mark.parametrize("is_costly", [False, True])
 def test_what_is_shown_changes_within_a_line_only_where_that_costs_little(tmp_path: Path, is_costly: bool) -> None:
-    """A dot asks for other names; a model that is slow to read is shown them at the next line."""
+    """A bracket and a dot ask for other names; a model that is slow to read is shown them at the next line."""
     typist = Typist(tmp_path, replace(COSTLY, is_costly_to_change=is_costly))
     before = typist.shown("a = bank.")
-    assert is_costly == (before == typist.shown("a = bank.bank_1(shop."))
+    assert ["bank.py"] == list(before)
+    assert is_costly == (before == typist.shown("a = [shop."))
     assert ["shop.py"] == list(typist.shown("a = 0\nb = shop."))
 
 
@@ -51,5 +52,5 @@ def test_at_a_new_line_nothing_is_put_in_order_again(tmp_path: Path) -> None:
 def test_an_import_is_followed_as_it_is_typed(tmp_path: Path) -> None:
     """What can be imported is worth reading at once."""
     typist = Typist(tmp_path, COSTLY)
-    typist.shown("from ")
+    assert ["bank.py"] == list(typist.shown("from bank import "))
     assert ["shop.py"] == list(typist.shown("from shop import "))
